@@ -1,0 +1,41 @@
+# OnAir: every target sets up what it needs.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PY := $(BIN)/python
+PYTAG := $(shell $(PYTHON) -c 'import sys; print("py%d%d" % sys.version_info[:2])')
+STAMP := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help setup protos lint types test requirements clean
+
+help:  ## Show this list.
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(STAMP)  ## Create .venv with the pinned requirements of this Python (3.11 or 3.12).
+
+$(STAMP): requirements/development-$(PYTAG).txt requirements/uv.txt pyproject.toml protos/build_hook.py $(wildcard protos/onair/v1/*.proto)
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --require-hashes -r requirements/uv.txt
+	$(BIN)/uv pip install --python $(PY) --no-deps --require-hashes -r requirements/development-$(PYTAG).txt
+	$(BIN)/uv pip install --python $(PY) --quiet --no-deps --no-build-isolation -e .
+	@touch $@
+
+protos: setup  ## Generate the protobuf modules again after a change of a .proto file.
+	$(PY) protos/build_hook.py
+
+lint: setup  ## Formatting and lint (ruff).
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types: setup  ## Types (pyright: strict for the online code, basic for training and tests).
+	$(BIN)/pyright
+
+test: setup  ## All tests, under 15 minutes on two cores.
+	$(BIN)/pytest
+
+requirements: setup  ## Compile the hash-pinned requirement files again.
+	bash requirements/compile.sh
+
+clean:  ## Remove what the targets made.
+	rm -rf $(VENV) demo runs build dist .pytest_cache .ruff_cache

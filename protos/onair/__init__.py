@@ -1,0 +1,1 @@
+"""OnAir's packages of protobuf contracts."""
