@@ -1,0 +1,1 @@
+"""The shared schema: events, records, reducers and the feature catalogue. Numpy and the standard library only."""
