@@ -1,4 +1,4 @@
-"""The layout: what stands in which column of a model's packed tensors; the contract between a served model and the service."""
+"""The layout: what stands in which column of a model's packed tensors; the contract of model and service."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
