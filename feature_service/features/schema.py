@@ -71,7 +71,7 @@ class Feature:
 
     @property
     def dtype(self) -> str:
-        """ "int64" of keys, else "float32"."""
+        """Keys are "int64", all else "float32"."""
         return "int64" if self.encoding is Encoding.ID else "float32"
 
     @property

@@ -1,0 +1,165 @@
+"""Records: numeric state in numpy structured arrays, whose dtype follows from what the features declare."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from feature_service.features.reducers import Entity, Fields, FieldSpec, Memory
+
+RecordDtype = np.dtype[np.void]
+
+
+def record_dtype(memories: Iterable[Memory], entity: Entity) -> RecordDtype:
+    """The dtype of an entity's record: the fields of its memories, each once, in the order of their names.
+
+    Raises:
+        ValueError: Two memories declare one field differently.
+    """
+    specs: dict[str, FieldSpec] = {}
+    for memory in memories:
+        if memory.entity is not entity:
+            continue
+        for spec in memory.fields():
+            if specs.setdefault(spec[0], spec) != spec:
+                raise ValueError(f"{entity}.{spec[0]}: expected one declaration, received {specs[spec[0]]} and {spec}")
+    return np.dtype([("key", "<i8"), *(specs[name] for name in sorted(specs))])
+
+
+def migrate(source: NDArray[np.void], dtype: RecordDtype) -> NDArray[np.void]:
+    """Copies records of another layout: fields of the same name, type and shape; the others start at zero.
+
+    Args:
+        source: Records of the previous dtype, [n].
+        dtype: The present dtype.
+
+    Returns:
+        Records of the present dtype, [n].
+    """
+    if source.dtype == dtype:
+        return source
+    records = np.zeros(len(source), dtype)
+    for name in dtype.names or ():
+        if name in (source.dtype.names or ()) and source.dtype[name] == dtype[name]:
+            records[name] = source[name]
+    return records
+
+
+class Table:
+    """Records of one entity by key. Row 0 is the record of whom nothing is known: zeros, never written.
+
+    `fields` holds the columns by name, [capacity, …], and a block of fields `prefix.name` of one shape under their
+    prefix, [capacity, fields, …]. They are views of the records, valid until the next new key.
+    """
+
+    def __init__(self, dtype: RecordDtype, capacity: int = 64) -> None:
+        self._records = np.zeros(capacity, dtype)
+        self._rows: dict[int, int] = {}
+        self._used = 1
+        self._free: list[int] = []
+        self._ordered: tuple[NDArray[np.int64], NDArray[np.intp]] | None = None
+        self._blocks = blocks(dtype)
+        self._places = {name: place for names in self._blocks.values() for place, name in enumerate(names)}
+        self.fields: Fields = self._columns()
+
+    def __len__(self) -> int:
+        """Number of records."""
+        return len(self._rows)
+
+    def __contains__(self, key: object) -> bool:
+        """Whether the key has a record."""
+        return key in self._rows
+
+    def __iter__(self) -> Iterator[int]:
+        """The keys, in the order of their coming."""
+        return iter(self._rows)
+
+    @property
+    def dtype(self) -> RecordDtype:
+        """The records' dtype."""
+        return self._records.dtype
+
+    def place(self, name: str) -> int:
+        """Where a field stands in the block of its prefix."""
+        return self._places[name]
+
+    def find(self, key: int) -> int:
+        """The key's row; 0 when it has none."""
+        return self._rows.get(key, 0)
+
+    def row(self, key: int) -> int:
+        """The key's row, a new one when it has none."""
+        row = self._rows.get(key)
+        return self._add(key) if row is None else row
+
+    def find_all(self, keys: NDArray[np.int64]) -> NDArray[np.intp]:
+        """The rows of many keys, 0 for the unknown ones; a binary search over all keys."""
+        if not self._rows:
+            return np.zeros(len(keys), np.intp)
+        if self._ordered is None:
+            held = np.fromiter(self._rows, np.int64, len(self._rows))
+            rows = np.fromiter(self._rows.values(), np.intp, len(self._rows))
+            order = np.argsort(held)
+            self._ordered = held[order], rows[order]
+        held, rows = self._ordered
+        places = np.minimum(np.searchsorted(held, keys), len(held) - 1)
+        return np.where(held[places] == keys, rows[places], 0)
+
+    def get(self, key: int) -> bytes | None:
+        """The key's record as bytes."""
+        row = self._rows.get(key)
+        return None if row is None else self._records[row].tobytes()
+
+    def put(self, records: NDArray[np.void]) -> None:
+        """Sets records, [n]; each one's `key` says whose it is."""
+        for record in records:
+            self._records[self.row(int(record["key"]))] = record
+
+    def remove(self, key: int) -> None:
+        """Forgets a key; its row is zeroed and used again."""
+        row = self._rows.pop(key, None)
+        if row is not None:
+            self._records[row] = np.zeros((), self.dtype)
+            self._free.append(row)
+            self._ordered = None
+
+    def all(self) -> NDArray[np.void]:
+        """A copy of the records, [n], by ascending key."""
+        keys = np.sort(np.fromiter(self._rows, np.int64, len(self._rows)))
+        return self._records[self.find_all(keys)]
+
+    def _add(self, key: int) -> int:
+        if self._free:
+            row = self._free.pop()
+        else:
+            row = self._used
+            self._used += 1
+            if row == len(self._records):
+                self._records = np.concatenate([self._records, np.zeros_like(self._records)])
+                self.fields = self._columns()
+        self._rows[key] = row
+        self._ordered = None
+        self.fields["key"][row] = key
+        return row
+
+    def _columns(self) -> Fields:
+        columns: Fields = {name: self._records[name] for name in self.dtype.names or ()}
+        return columns | {prefix: self._block(names) for prefix, names in self._blocks.items()}
+
+    def _block(self, names: list[str]) -> NDArray[Any]:
+        """Neighbouring fields of one shape as one column, [capacity, fields, …]."""
+        first = self._records[names[0]]
+        shape = (first.shape[0], len(names), *first.shape[1:])
+        strides = (first.strides[0], self.dtype[names[0]].itemsize, *first.strides[1:])
+        return np.lib.stride_tricks.as_strided(first, shape, strides)
+
+
+def blocks(dtype: RecordDtype) -> dict[str, list[str]]:
+    """Fields `prefix.name` of one dtype and shape by their prefix, in the order in which they lie in the record."""
+    groups: dict[str, list[str]] = {}
+    for name in dtype.names or ():
+        prefix, dot, _ = name.partition(".")
+        if dot:
+            groups.setdefault(prefix, []).append(name)
+    return {prefix: names for prefix, names in groups.items() if len({dtype[name] for name in names}) == 1}

@@ -1,0 +1,260 @@
+"""Reducers: what a feature asks the records to remember, and how one event changes it.
+
+Every reducer is commutative: events in any order leave the same bytes. A decayed slot keeps the sums of the newest
+epoch it has seen, a latest value the one of the greatest (time, value), a recent list the greatest (time, room).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import IntEnum, StrEnum
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from feature_service.features.events import Event, EventKind
+
+FieldSpec = tuple[str, str, tuple[int, ...]]
+"""Name, numpy dtype and shape of a record field."""
+
+Fields = dict[str, NDArray[Any]]
+"""The columns of a record table by field name, [capacity, …]."""
+
+Update = Callable[[Fields, int, Event, "Keys"], None]
+"""Applies one event to one row of a table's columns."""
+
+
+class Entity(StrEnum):
+    """What a record describes."""
+
+    ROOM = "room"
+    STREAMER = "streamer"
+    USER = "user"
+    PAIR = "pair"  # A user and a streamer.
+
+
+class Keys(NamedTuple):
+    """The int64 keys of an event's ids; 0 = not given."""
+
+    user: int
+    room: int
+    streamer: int
+    category: int
+
+
+class Memory(Protocol):
+    """Something that a record of `entity` remembers."""
+
+    @property
+    def entity(self) -> Entity:
+        """Whose record it belongs to."""
+        ...
+
+    def fields(self) -> list[FieldSpec]:
+        """The record fields it needs."""
+        ...
+
+    def updates(self) -> list[tuple[EventKind, Update]]:
+        """What each kind of event does to a row."""
+        ...
+
+
+def _one(event: Event) -> int:  # noqa: ARG001
+    return 1
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """A named integer amount that an event carries.
+
+    Attributes:
+        name: Part of the field and feature names.
+        kind: The events that carry it.
+        amount: The amount of one event.
+        unit: Unit of the amount.
+    """
+
+    name: str
+    kind: EventKind
+    amount: Callable[[Event], int] = _one
+    unit: str = "events"
+
+
+@dataclass(frozen=True, slots=True)
+class Total:
+    """Lifetime sum of a signal: int64 `total.<signal>`."""
+
+    entity: Entity
+    signal: Signal
+
+    @property
+    def field(self) -> str:
+        """The record field."""
+        return f"total.{self.signal.name}"
+
+    def fields(self) -> list[FieldSpec]:
+        """One int64."""
+        return [(self.field, "<i8", ())]
+
+    def updates(self) -> list[tuple[EventKind, Update]]:
+        """Adds the event's amount."""
+        name, amount = self.field, self.signal.amount
+
+        def add(columns: Fields, row: int, event: Event, keys: Keys) -> None:  # noqa: ARG001
+            columns[name][row] += amount(event)
+
+        return [(self.signal.kind, add)]
+
+
+@dataclass(frozen=True, slots=True)
+class Latest:
+    """The newest given value: ties in time go to the greater value, so the order of events does not matter.
+
+    Attributes:
+        entity: Whose record.
+        field: The record field; its time stands in `given_ms.<field>`.
+        kinds: The events that may give it.
+        dtype: Numpy dtype.
+        value: The event's value, or None when it gives none.
+        width: Numbers of a vector; 0 = a scalar.
+    """
+
+    entity: Entity
+    field: str
+    kinds: tuple[EventKind, ...]
+    dtype: str
+    value: Callable[[Event, Keys], Any]
+    width: int = 0
+
+    def fields(self) -> list[FieldSpec]:
+        """The value and its time."""
+        return [(self.field, self.dtype, (self.width,) if self.width else ()), (f"given_ms.{self.field}", "<i8", ())]
+
+    def updates(self) -> list[tuple[EventKind, Update]]:
+        """Keeps the value of the greatest (time, value)."""
+        name, stamp, value = self.field, f"given_ms.{self.field}", self.value
+
+        def keep(columns: Fields, row: int, event: Event, keys: Keys) -> None:
+            given = value(event, keys)
+            if given is None:
+                return
+            held_ms = columns[stamp][row]
+            if event.time_ms > held_ms or (event.time_ms == held_ms and _greater(given, columns[name][row])):
+                columns[name][row] = given
+                columns[stamp][row] = event.time_ms
+
+        return [(kind, keep) for kind in self.kinds]
+
+
+def _greater(given: Any, held: Any) -> bool:
+    if isinstance(held, np.ndarray):
+        return tuple(given) > tuple(held.tolist())  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]
+    return bool(given > held)
+
+
+@dataclass(frozen=True, slots=True)
+class Highest:
+    """The greatest value so far of an int64, 0 at first (times, usually)."""
+
+    entity: Entity
+    field: str
+    kinds: tuple[EventKind, ...]
+    value: Callable[[Event], int]
+
+    def fields(self) -> list[FieldSpec]:
+        """One int64."""
+        return [(self.field, "<i8", ())]
+
+    def updates(self) -> list[tuple[EventKind, Update]]:
+        """Keeps the greater of the held and the given."""
+        name, value = self.field, self.value
+
+        def keep(columns: Fields, row: int, event: Event, keys: Keys) -> None:  # noqa: ARG001
+            column = columns[name]
+            given = value(event)
+            if given > column[row]:
+                column[row] = given
+
+        return [(kind, keep) for kind in self.kinds]
+
+
+class Entry(IntEnum):
+    """The rows of a recent list."""
+
+    TIME_MS = 0
+    ROOM = 1
+    STREAMER = 2
+    CATEGORY = 3
+    AMOUNT = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Recent:
+    """The newest `size` rooms with something about each, newest first; zeros behind: int64 [5, size].
+
+    An entry is a column of `Entry`; the list holds the `size` with the greatest (time, room, amount). With `distinct`
+    a room stands once, at its greatest entry, so that a leave replaces the enter of the same visit.
+
+    Attributes:
+        entity: Whose record.
+        field: The record field.
+        size: Entries kept.
+        kinds: The events that make an entry.
+        amount: An integer of the event, such as the dwell.
+        distinct: Keep a room once.
+    """
+
+    entity: Entity
+    field: str
+    size: int
+    kinds: tuple[EventKind, ...]
+    amount: Callable[[Event], int]
+    distinct: bool
+
+    def fields(self) -> list[FieldSpec]:
+        """One block of int64."""
+        return [(self.field, "<i8", (len(Entry), self.size))]
+
+    def updates(self) -> list[tuple[EventKind, Update]]:
+        """Inserts the event's entry where it belongs."""
+        name, amount, distinct = self.field, self.amount, self.distinct
+
+        def insert(columns: Fields, row: int, event: Event, keys: Keys) -> None:
+            entry = (event.time_ms, keys.room, keys.streamer, keys.category, amount(event))
+            _insert(columns[name][row], entry, distinct=distinct)
+
+        return [(kind, insert) for kind in self.kinds]
+
+
+EntryValues = tuple[int, int, int, int, int]
+
+
+def _insert(entries: NDArray[np.int64], entry: EntryValues, *, distinct: bool) -> None:
+    """Puts an entry into a list sorted by descending (time, room, amount), in place; a repeat changes nothing."""
+    stop = entries.shape[1] - 1
+    if distinct:
+        held = np.flatnonzero(entries[Entry.ROOM] == entry[Entry.ROOM])
+        if held.size:
+            stop = int(held[0])
+            if _order(entries, stop) >= (entry[0], entry[1], entry[4]):
+                return
+    place = _place(entries, entry)
+    if place > stop or (not distinct and tuple(entries[:, place].tolist()) == entry):
+        return
+    entries[:, place + 1 : stop + 1] = entries[:, place:stop]
+    entries[:, place] = entry
+
+
+def _order(entries: NDArray[np.int64], place: int) -> tuple[int, int, int]:
+    return entries.item(0, place), entries.item(1, place), entries.item(4, place)
+
+
+def _place(entries: NDArray[np.int64], entry: EntryValues) -> int:
+    """How many entries are greater than this one; events come nearly in order, so the front is tried first."""
+    if entry[0] > entries.item(0, 0):
+        return 0
+    wanted = (entry[0], entry[1], entry[4])
+    place = int(np.searchsorted(-entries[0], -entry[0]))
+    while place < entries.shape[1] and _order(entries, place) > wanted:
+        place += 1
+    return place

@@ -1,0 +1,124 @@
+"""The state: all records and facts that events have left, and the views that requests read."""
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from feature_service.features.events import Event, EventKind, is_late
+from feature_service.features.facts import Facts
+from feature_service.features.records import RecordDtype, Table, record_dtype
+from feature_service.features.reducers import Entity, Keys, Memory, Update
+from feature_service.features.schema import key_of
+from feature_service.features.view import Columns, Context, View
+
+_ONE_ROW = np.zeros(1, np.intp)
+
+
+class State:
+    """Records of rooms, streamers, users and pairs, and facts; the same class in the service and in replay.
+
+    Attributes:
+        rooms: Records of rooms.
+        streamers: Records of streamers.
+        users: Records of users.
+        pairs: Records of a user's streamers, by user key.
+        facts: Strings.
+    """
+
+    def __init__(self, memories: Iterable[Memory]) -> None:
+        memories = tuple(memories)
+        self.dtypes: Mapping[Entity, RecordDtype] = {entity: record_dtype(memories, entity) for entity in Entity}
+        self.rooms = Table(self.dtypes[Entity.ROOM])
+        self.streamers = Table(self.dtypes[Entity.STREAMER])
+        self.users = Table(self.dtypes[Entity.USER])
+        self.pairs: dict[int, Table] = {}
+        self.facts = Facts()
+        self._no_pairs = Table(self.dtypes[Entity.PAIR], capacity=1)
+        self._updates = _by_kind(memories)
+
+    def apply(self, event: Event) -> None:
+        """Takes one event in. Late events and rooms that were only sampled change no record."""
+        if event.sampled or is_late(event):
+            return
+        self.facts.learn(event)
+        keys = keys_of(event)
+        if event.kind is EventKind.USER_ERASED:
+            self.users.remove(keys.user)
+            self.pairs.pop(keys.user, None)
+            return
+        for entity, updates in self._updates[event.kind]:
+            key, table = self._place(entity, keys)
+            if not key:
+                continue
+            row = table.row(key)
+            columns = table.fields
+            for update in updates:
+                update(columns, row, event, keys)
+
+    def view(
+        self,
+        user_key: int,
+        rows: NDArray[np.intp],
+        streamer_rows: NDArray[np.intp],
+        context: Context,
+        now_ms: int,
+    ) -> View:
+        """The columns of one request.
+
+        Args:
+            user_key: The user's key; an unknown user reads zeros.
+            rows: Rows of the candidates in `rooms`, [N].
+            streamer_rows: Rows of their streamers in `streamers`, [N].
+            context: Where and how the user asks.
+            now_ms: The request's clock, Unix milliseconds.
+        """
+        pairs = self.pairs.get(user_key, self._no_pairs)
+        streamer_keys = self.streamers.fields["key"][streamer_rows]
+        return View(
+            now_ms=now_ms,
+            context=context,
+            user_key=user_key,
+            user=Columns(self.users, _ONE_ROW + self.users.find(user_key), Entity.USER, now_ms),
+            room=Columns(self.rooms, rows, Entity.ROOM, now_ms),
+            streamer=Columns(self.streamers, streamer_rows, Entity.STREAMER, now_ms),
+            pair=Columns(pairs, pairs.find_all(streamer_keys), Entity.PAIR, now_ms),
+        )
+
+    def pairs_of(self, user_key: int) -> Table:
+        """The records of a user's streamers, a new table when there is none."""
+        table = self.pairs.get(user_key)
+        if table is None:
+            table = self.pairs[user_key] = Table(self.dtypes[Entity.PAIR], capacity=4)
+        return table
+
+    def _place(self, entity: Entity, keys: Keys) -> tuple[int, Table]:
+        if entity is Entity.ROOM:
+            return keys.room, self.rooms
+        if entity is Entity.STREAMER:
+            return keys.streamer, self.streamers
+        if entity is Entity.USER:
+            return keys.user, self.users
+        return keys.streamer, self.pairs_of(keys.user)
+
+
+def keys_of(event: Event) -> Keys:
+    """The keys of an event's ids."""
+    return Keys(
+        key_of("user", event.user_id),
+        key_of("room", event.room_id),
+        key_of("streamer", event.streamer_id),
+        key_of("category", event.category),
+    )
+
+
+def _by_kind(memories: tuple[Memory, ...]) -> dict[EventKind, tuple[tuple[Entity, tuple[Update, ...]], ...]]:
+    """The updates that each kind of event makes, by entity; a memory declared twice updates once."""
+    found: dict[EventKind, dict[Entity, list[Update]]] = {kind: {} for kind in EventKind}
+    for memory in dict.fromkeys(memories):
+        for kind, update in memory.updates():
+            found[kind].setdefault(memory.entity, []).append(update)
+    return {
+        kind: tuple((entity, tuple(updates)) for entity, updates in entities.items())
+        for kind, entities in found.items()
+    }
