@@ -1,0 +1,208 @@
+"""Evaluation of a ranker: how well each head orders impressions, and how well its probabilities are calibrated."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.bootstrap import REPLICATES, Interval, bootstrap, interval
+from training.data.samples import Samples
+from training.heads import HEAD_NAMES, HEADS
+from training.metrics import (
+    CalibrationBins,
+    ComparedPairs,
+    RankedLabels,
+    defined,
+    grouped_auc,
+    log_losses,
+    normalised_entropy,
+    weighted_mean,
+)
+
+LEAST_POSITIVES = 100
+"""With fewer positives (or negatives) two models cannot be told apart, and no comparison is made."""
+
+CONVERSION = "long_watch|enter"
+"""The name under which a long watch is judged among entered impressions only (CVR)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A metric with its uncertainty.
+
+    Attributes:
+        value: None where it is undefined.
+        interval: 95 % bootstrap interval over users.
+    """
+
+    value: float | None
+    interval: Interval | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CalibrationPoint:
+    """Impressions of similar prediction: how many, what was predicted, what happened."""
+
+    impressions: int
+    predicted: float
+    observed: float
+
+
+@dataclass(frozen=True, slots=True)
+class HeadReport:
+    """One head on the impressions that have its label.
+
+    Attributes:
+        head: Its name, or `CONVERSION`.
+        impressions: Rows with a label.
+        positives: Rows with a label above zero.
+        non_finite: Predictions that are NaN or infinite; the metrics are undefined if there is any.
+        comparable: At least 100 positives and (of a binary head) 100 negatives.
+        metrics: auc, gauc, log_loss, normalised_entropy and ece; of an amount mae, rmse, xauc (in its unit) and ece.
+        calibration: The calibration curve, by ascending prediction.
+    """
+
+    head: str
+    impressions: int
+    positives: int
+    non_finite: int
+    comparable: bool
+    metrics: Mapping[str, Estimate]
+    calibration: tuple[CalibrationPoint, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RankingReport:
+    """A ranker on a set of samples.
+
+    Attributes:
+        model: Its name.
+        impressions: All rows, `sampled` included.
+        sampled: Rows that nobody saw, drawn among the rooms live then: they count as negatives, so with them AUC, log
+            loss and calibration speak of that drawing, not of what viewers would do with a shown room.
+        users: Distinct users.
+        heads: By head.
+    """
+
+    model: str
+    impressions: int
+    sampled: int
+    users: int
+    heads: Mapping[str, HeadReport]
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """Labels, predictions (float32 [N]) and users (0 … U - 1, [N]) of one head."""
+
+    labels: NDArray[np.float32]
+    predictions: NDArray[np.float32]
+    users: NDArray[np.intp]
+
+
+_Statistic = Callable[[NDArray[np.integer]], NDArray[np.float64]]
+
+
+def evaluate_ranking(
+    predictions: NDArray[np.float32],
+    samples: Samples,
+    *,
+    model: str = "model",
+    heads: Sequence[str] | None = None,
+    seed: int = 0,
+    replicates: int = REPLICATES,
+) -> RankingReport:
+    """Judges predictions against labels, a head at a time; masked labels do not count.
+
+    Args:
+        predictions: float32 [N, heads]; probabilities, or amounts in the head's unit.
+        samples: N impressions.
+        model: Name in the report.
+        heads: The columns of `predictions`; those of the samples' layout if not given.
+        seed: Of the bootstrap.
+        replicates: Of the bootstrap; 0 leaves the intervals out.
+
+    Raises:
+        ValueError: The predictions' shape does not fit samples and heads.
+    """
+    heads = tuple(heads if heads is not None else samples.layout.heads)
+    candidates = samples.candidates
+    expected = (len(candidates.slate), len(heads))
+    if predictions.shape != expected:
+        raise ValueError(f"predictions: expected shape {expected} (impressions, heads), received {predictions.shape}")
+    users, user = np.unique(samples.slates.user, return_inverse=True)
+    user = user[candidates.slate]
+    reports: dict[str, HeadReport] = {}
+    for name, rows in _columns(predictions, samples, heads, user).items():
+        binary = name == CONVERSION or HEADS[name].binary
+        reports[name] = _head_report(name, rows, binary, len(users), seed, replicates)
+    return RankingReport(model, len(candidates.slate), int(candidates.sampled.sum()), len(users), reports)
+
+
+def _columns(
+    predictions: NDArray[np.float32], samples: Samples, heads: tuple[str, ...], user: NDArray[np.intp]
+) -> dict[str, _Rows]:
+    """The labelled rows of each head, and of the conversion p(long watch) / p(enter) if the model has both."""
+    labels, mask = samples.candidates.labels, samples.candidates.mask
+    columns: dict[str, _Rows] = {}
+    for place, name in enumerate(heads):
+        column = HEAD_NAMES.index(name)
+        kept = mask[:, column]
+        columns[name] = _Rows(labels[kept, column], predictions[kept, place], user[kept])
+    if {"enter", "long_watch"} <= set(heads):
+        enter, watch = HEAD_NAMES.index("enter"), HEAD_NAMES.index("long_watch")
+        kept = mask[:, watch] & mask[:, enter] & (labels[:, enter] > 0)
+        entered = np.maximum(predictions[kept, heads.index("enter")], np.finfo(np.float32).tiny)
+        with np.errstate(invalid="ignore", over="ignore"):  # What is not finite is counted by the report.
+            converted = np.minimum(predictions[kept, heads.index("long_watch")] / entered, 1)
+        columns[CONVERSION] = _Rows(labels[kept, watch], converted.astype(np.float32), user[kept])
+    return columns
+
+
+def _head_report(name: str, rows: _Rows, binary: bool, users: int, seed: int, replicates: int) -> HeadReport:
+    positives = int((rows.labels > 0).sum())
+    negatives = len(rows.labels) - positives
+    non_finite = int((~np.isfinite(rows.predictions)).sum())
+    comparable = positives >= LEAST_POSITIVES and (negatives >= LEAST_POSITIVES or not binary)
+    if non_finite or not len(rows.labels):
+        return HeadReport(name, len(rows.labels), positives, non_finite, comparable, {}, ())
+    bins = CalibrationBins.of(rows.labels, rows.predictions)
+    names, statistic = _binary(rows, bins) if binary else _amount(rows, bins, np.random.default_rng(seed))
+    values = statistic(np.ones(users, np.int64))
+    draws = bootstrap(statistic, users, seed, replicates) if replicates else np.zeros((0, len(names)))
+    metrics = {
+        metric: Estimate(defined(value), interval(draws[:, place]) if defined(value) is not None else None)
+        for place, (metric, value) in enumerate(zip(names, values, strict=True))
+    }
+    curve = bins.curve(np.ones(len(rows.labels)))
+    points = tuple(CalibrationPoint(int(count), float(mean), float(rate)) for count, mean, rate in curve)
+    return HeadReport(name, len(rows.labels), positives, 0, comparable, metrics, points)
+
+
+def _binary(rows: _Rows, bins: CalibrationBins) -> tuple[tuple[str, ...], _Statistic]:
+    """The metrics of a probability as a function of how often each user counts."""
+    ranked = RankedLabels.of(rows.labels, rows.predictions)
+    grouped = grouped_auc(rows.labels, rows.predictions, rows.users)
+    losses = log_losses(rows.labels, rows.predictions)
+
+    def statistic(counts: NDArray[np.integer]) -> NDArray[np.float64]:
+        weights = counts[rows.users].astype(np.float64)
+        loss = weighted_mean(losses, weights)
+        entropy = normalised_entropy(loss, weighted_mean(rows.labels, weights))
+        return np.array([ranked.auc(weights), grouped.mean(counts), loss, entropy, bins.error(weights)])
+
+    return ("auc", "gauc", "log_loss", "normalised_entropy", "ece"), statistic
+
+
+def _amount(rows: _Rows, bins: CalibrationBins, rng: np.random.Generator) -> tuple[tuple[str, ...], _Statistic]:
+    """The metrics of an amount as a function of how often each user counts."""
+    pairs = ComparedPairs.of(rows.labels, rows.predictions, rng)
+    errors = np.abs(rows.labels.astype(np.float64) - rows.predictions)
+
+    def statistic(counts: NDArray[np.integer]) -> NDArray[np.float64]:
+        weights = counts[rows.users].astype(np.float64)
+        rmse = np.sqrt(weighted_mean(errors**2, weights))
+        return np.array([weighted_mean(errors, weights), rmse, pairs.xauc(weights), bins.error(weights)])
+
+    return ("mae", "rmse", "xauc", "ece"), statistic
