@@ -1,0 +1,82 @@
+"""Where an event log lies: URIs of local folders, HDFS and S3 as pyarrow filesystems."""
+
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pyarrow as pa
+from pyarrow import fs
+
+from training.data.errors import DataError
+
+SCHEMES = ("file", "hdfs", "s3")
+
+
+def locate(uri: str | Path) -> tuple[fs.FileSystem, str]:
+    """Resolves a URI.
+
+    Args:
+        uri: A plain path, or `file://`, `hdfs://host:port/path` or `s3://bucket/path` (the query part goes to
+            pyarrow, as in `s3://bucket/path?endpoint_override=host:port&scheme=http`).
+
+    Returns:
+        The filesystem and the path within it.
+
+    Raises:
+        DataError: The scheme is unknown, or the package that it needs is not installed.
+    """
+    text = str(uri)
+    if "://" not in text:
+        return fs.LocalFileSystem(), str(Path(text).expanduser().absolute())
+    scheme = urlsplit(text).scheme
+    if scheme not in SCHEMES:
+        raise DataError(
+            f"{text}: expected a path or one of {', '.join(f'{s}://' for s in SCHEMES)}, received {scheme}://"
+        )
+    if scheme == "hdfs":
+        return _hdfs(text)
+    try:
+        return fs.FileSystem.from_uri(text)
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise DataError(f"{text}: {first_line(error)}") from error
+
+
+def shards(uri: str | Path) -> tuple[fs.FileSystem, list[str]]:
+    """Lists the Parquet files of a log, in order of their names; one file is a log too.
+
+    Names that start with `_` or `.` are somebody's unfinished files and no part of the log.
+
+    Raises:
+        DataError: There is no such path, or no Parquet file in it.
+    """
+    filesystem, path = locate(uri)
+    info = filesystem.get_file_info(path)
+    if info.type == fs.FileType.NotFound:
+        raise DataError(f"{uri}: expected an event log, found no such file or directory")
+    if info.type == fs.FileType.File:
+        return filesystem, [path]
+    found = filesystem.get_file_info(fs.FileSelector(path, recursive=True))
+    files = sorted(f.path for f in found if f.type == fs.FileType.File and _is_shard(f.base_name))
+    if not files:
+        raise DataError(f"{uri}: expected an event log, found no .parquet file in it")
+    return filesystem, files
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of an error's message, for one-line reports."""
+    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+
+
+def _is_shard(name: str) -> bool:
+    return name.endswith(".parquet") and not name.startswith(("_", "."))
+
+
+def _hdfs(uri: str) -> tuple[fs.FileSystem, str]:
+    try:
+        from hdfs_native.fsspec import HdfsFileSystem  # pyright: ignore[reportMissingImports]
+    except ImportError as error:
+        raise DataError(
+            f"{uri}: hdfs:// needs the packages hdfs-native and fsspec (pip install hdfs-native fsspec)"
+        ) from error
+    parts = urlsplit(uri)
+    filesystem = HdfsFileSystem(host=parts.hostname, port=parts.port)
+    return fs.PyFileSystem(fs.FSSpecHandler(filesystem)), parts.path

@@ -1,0 +1,1 @@
+"""A live platform with known ground truth: world, policy, viewers."""
