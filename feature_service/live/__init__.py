@@ -1,0 +1,1 @@
+"""Live rooms: the columnar live table and the live index."""

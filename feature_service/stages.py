@@ -1,0 +1,153 @@
+"""The stages of the pipeline: what they are given, what they answer, and the protocols they follow."""
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from feature_service.features.state import State
+from feature_service.features.view import Context
+from feature_service.live.index import LiveIndex
+from feature_service.live.table import LiveTable, Rows
+from feature_service.settings import Scene
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request, checked.
+
+    Attributes:
+        request_id: Names the answer; events that follow carry it.
+        user_id: The platform's id.
+        user_key: Its key.
+        k: Length of the slate.
+        scene: The settings of the scene.
+        context: Where and how the user asks.
+        now_ms: The request's clock, Unix milliseconds.
+        excluded: Room keys of earlier pages, int64 [n].
+    """
+
+    request_id: str
+    user_id: str
+    user_key: int
+    k: int
+    scene: Scene
+    context: Context
+    now_ms: int
+    excluded: NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What stages read of the state; none of them writes.
+
+    Attributes:
+        state: Records and facts.
+        live: The rooms on air.
+        index: Their vectors, of the two-tower version that serves; None while no model does.
+    """
+
+    state: State
+    live: LiveTable
+    index: LiveIndex | None
+
+
+@dataclass(frozen=True, slots=True)
+class Recalled:
+    """What one channel found, best first.
+
+    Attributes:
+        channel: The channel's name.
+        rows: Rows of rooms, intp [n].
+        scores: The channel's own scores, float32 [n], descending.
+    """
+
+    channel: str
+    rows: Rows
+    scores: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """The merged candidates, best quota first.
+
+    Attributes:
+        rows: Rows of rooms, each once, intp [n].
+        channels: The channels that were asked, in the order of the columns below.
+        ranks: 0-based rank within each channel, int32 [n, channels]; -1 = not found by it.
+        scores: The channels' scores, float32 [n, channels]; nan = not found by it.
+    """
+
+    rows: Rows
+    channels: tuple[str, ...]
+    ranks: NDArray[np.int32]
+    scores: NDArray[np.float32]
+
+    def take(self, chosen: NDArray[np.intp] | NDArray[np.bool_]) -> "Candidates":
+        """The chosen candidates, in that order."""
+        return Candidates(self.rows[chosen], self.channels, self.ranks[chosen], self.scores[chosen])
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """Candidates with their heads and the fusion's score, by descending score.
+
+    Attributes:
+        candidates: The candidates.
+        heads: Names of the prediction columns.
+        predictions: float32 [n, heads].
+        contributions: What each head adds to the score, float64 [n, heads].
+        scores: float64 [n], descending; a non-finite one stands last.
+    """
+
+    candidates: Candidates
+    heads: tuple[str, ...]
+    predictions: NDArray[np.float32]
+    contributions: NDArray[np.float64]
+    scores: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What a re-ranker decided.
+
+    Attributes:
+        chosen: Places in `Ranked`, in the new order, intp [≤ n]; what is not named follows in the old order.
+        moves: A few words by place in `Ranked`, for those that it moved.
+    """
+
+    chosen: NDArray[np.intp]
+    moves: dict[int, str] = field(default_factory=dict[int, str])
+
+
+class Channel(Protocol):
+    """Recalls rooms. A channel finds; it neither filters for others nor ranks."""
+
+    async def recall(self, request: Request, world: World, limit: int) -> Recalled:
+        """At most `limit` rooms on air, best first."""
+        ...
+
+
+class Filter(Protocol):
+    """Drops candidates. A filter never scores."""
+
+    def keep(self, request: Request, world: World, rows: Rows) -> NDArray[np.bool_]:
+        """Which candidates stay, bool [n]."""
+        ...
+
+
+class Ranker(Protocol):
+    """Predicts the heads of candidates. A ranker never drops."""
+
+    async def predict(self, request: Request, world: World, rows: Rows) -> tuple[tuple[str, ...], NDArray[np.float32]]:
+        """Head names and predictions, float32 [n, heads]."""
+        ...
+
+
+class ReRanker(Protocol):
+    """Orders the head of the ranked list anew, for the slate as a whole."""
+
+    def order(self, request: Request, world: World, ranked: Ranked, places: NDArray[np.intp]) -> Order:
+        """The new order of `places` (places in `ranked`, as the re-ranker before left them)."""
+        ...

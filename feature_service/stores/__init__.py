@@ -1,0 +1,1 @@
+"""Stores: the checkpoint of records and facts."""
