@@ -11,7 +11,11 @@ LaunchError                     a model server process could not be started, or 
 ```
 """
 
+from typing import cast
+
 import grpc
+
+from protos.onair.v1.tfserving_pb2 import Code
 
 Status = grpc.StatusCode
 
@@ -94,6 +98,6 @@ def status_of_number(number: int) -> grpc.StatusCode:
     return _BY_NUMBER.get(number, Status.UNKNOWN)
 
 
-def number_of_status(code: grpc.StatusCode) -> int:
+def number_of_status(code: grpc.StatusCode) -> Code:
     """The canonical error number of a gRPC status."""
-    return int(code.value[0])
+    return cast(Code, code.value[0])
