@@ -1,0 +1,188 @@
+"""Publish: puts a SavedModel where the model servers look, as a whole, and waits until they serve it."""
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from training import versions
+from training.manifest import Manifest, Provenance, read_manifest
+from training.rollout import Outcome, ServerState, await_version
+from training.saved_model import meta_graph
+from training.versions import CopyFile, PublishError
+from training.warmup import write_warmup
+
+KEEP = 5
+LEAST_KEPT = 2
+"""Services move from one version to the next in step, so the model servers must find both."""
+
+TIMEOUT_S = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """A version that stands in its base path, and what came of it.
+
+    Attributes:
+        manifest: As written into the version.
+        path: The version's directory.
+        servers: The model servers, in the order given.
+        removed: Versions that retention deleted.
+        notes: What retention did not do, and why.
+    """
+
+    manifest: Manifest
+    path: Path
+    servers: tuple[ServerState, ...]
+    removed: tuple[int, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def available(self) -> bool:
+        """Whether every model server that was named serves the version."""
+        return all(server.outcome is Outcome.AVAILABLE for server in self.servers)
+
+    def lines(self) -> list[str]:
+        """What happened, a sentence a line."""
+        manifest = self.manifest
+        origin = f" (content of version {manifest.rollback_of})" if manifest.rollback_of else ""
+        said = [f"{manifest.name} version {manifest.version}{origin} is in {self.path}"]
+        for server in self.servers:
+            detail = f": {server.detail}" if server.detail else ""
+            said.append(f"{server.server}: {server.outcome} after {server.waited_s:.1f} s{detail}")
+        if self.removed:
+            said.append(f"removed: versions {', '.join(map(str, self.removed))}")
+        return said + list(self.notes)
+
+
+def publish(
+    saved_model: Path,
+    base_path: Path,
+    name: str,
+    provenance: Provenance,
+    *,
+    keep: int = KEEP,
+    servers: Sequence[str] = (),
+    timeout_s: float = TIMEOUT_S,
+    copy: CopyFile = shutil.copy2,
+) -> Published:
+    """Publishes a model under the next number, with its manifest and warm-up requests.
+
+    Args:
+        saved_model: The SavedModel's directory.
+        base_path: Of this model, as in the model servers' configuration; made if missing.
+        name: Of the model, as there.
+        provenance: For the manifest.
+        keep: How many versions to keep, at least 2; what a server still answers with stays, too.
+        servers: gRPC addresses of the model servers to wait for.
+        timeout_s: How long to wait for them, seconds.
+        copy: Copies one file.
+
+    Raises:
+        PublishError: Nothing was published.
+    """
+    _check_keep(keep)
+    graph = meta_graph(saved_model)
+    existing = versions.versions(base_path)
+    manifest = Manifest(
+        name=name,
+        version=versions.claim(base_path),
+        created=_now(),
+        parent=existing[-1] if existing else None,
+        rollback_of=None,
+        tensorflow=graph.meta_info_def.tensorflow_version,
+        provenance=provenance,
+    )
+
+    def complete(directory: Path) -> None:
+        write_warmup(directory, name, graph.signature_def)
+        manifest.write(directory)
+
+    path = versions.place(saved_model, base_path, manifest.version, complete, copy)
+    return _settle(manifest, path, keep, await_version(servers, name, manifest.version, timeout_s))
+
+
+def rollback(
+    base_path: Path,
+    name: str,
+    to: int | None = None,
+    *,
+    keep: int = KEEP,
+    servers: Sequence[str] = (),
+    timeout_s: float = TIMEOUT_S,
+) -> Published:
+    """Publishes an old version's content under the next number: versions only ever move up.
+
+    Args:
+        base_path: Of the model.
+        name: Of the model.
+        to: The version wanted back; the parent of the latest if not given.
+        keep: As in `publish`.
+        servers: As in `publish`.
+        timeout_s: As in `publish`.
+
+    Raises:
+        PublishError: There is no such version, or nothing could be published.
+    """
+    _check_keep(keep)
+    source = base_path / str(_wanted(base_path, to))
+    meta_graph(source)
+    old = read_manifest(source)
+    if old.name != name:
+        raise PublishError(f"{source}: expected a version of {name}, received one of {old.name}")
+    number = versions.claim(base_path)
+    manifest = replace(old, version=number, created=_now(), rollback_of=old.version)
+    path = versions.place(source, base_path, number, manifest.write)
+    return _settle(manifest, path, keep, await_version(servers, name, number, timeout_s))
+
+
+def _wanted(base_path: Path, to: int | None) -> int:
+    """The version to go back to."""
+    existing = versions.versions(base_path)
+    if not existing:
+        raise PublishError(f"base path {base_path}: expected a version to roll back from, received none")
+    latest = base_path / str(existing[-1])
+    wanted = read_manifest(latest).parent if to is None else to
+    if wanted is None:
+        raise PublishError(f"{latest}: its content is the first; there is nothing to go back to")
+    if wanted not in existing:
+        there = ", ".join(map(str, existing))
+        raise PublishError(f"base path {base_path}: expected one of the versions {there}, received {wanted}")
+    return wanted
+
+
+def _check_keep(keep: int) -> None:
+    if keep < LEAST_KEPT:
+        raise PublishError(f"keep: expected at least {LEAST_KEPT}, received {keep}")
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _settle(manifest: Manifest, path: Path, keep: int, states: tuple[ServerState, ...]) -> Published:
+    removed, notes = _retain(path.parent, keep, states)
+    return Published(manifest, path, states, removed, notes)
+
+
+def _retain(base_path: Path, keep: int, states: Sequence[ServerState]) -> tuple[tuple[int, ...], tuple[str, ...]]:
+    """Deletes all but the newest versions, and says what was deleted and why something was not.
+
+    A server that failed to load the new version, or is slow, goes on with older ones: of each server the two highest
+    available versions stay.
+    """
+    silent = [state.server for state in states if state.available is None]
+    if silent:
+        return (), (f"no version was removed: {', '.join(silent)} did not say what it serves",)
+    in_use = {version for state in states for version in (state.available or ())[:LEAST_KEPT]}
+    removed: list[int] = []
+    for version in versions.versions(base_path)[:-keep]:
+        if version in in_use:
+            continue
+        try:
+            versions.remove(base_path, version)
+        except PublishError as error:
+            return tuple(removed), (str(error),)
+        removed.append(version)
+    return tuple(removed), ()
