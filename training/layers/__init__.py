@@ -1,0 +1,1 @@
+"""Layers: the maths that models wire together."""

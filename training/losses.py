@@ -1,0 +1,145 @@
+"""Losses: pure functions over tensors. A weight of 0 masks an example: it adds neither loss nor gradient."""
+
+from typing import NamedTuple
+
+import tensorflow as tf
+
+
+def _weighted_mean(losses: tf.Tensor, weights: tf.Tensor | None) -> tf.Tensor:
+    """Σ w·l / Σ w; 0 where no weight is left."""
+    if weights is None:
+        return tf.reduce_mean(losses)
+    return tf.math.divide_no_nan(tf.reduce_sum(losses * weights), tf.reduce_sum(weights))
+
+
+def binary_cross_entropy(y_true: tf.Tensor, y_pred: tf.Tensor, sample_weight: tf.Tensor | None = None) -> tf.Tensor:
+    """Mean of −y·log σ(x) − (1−y)·log(1−σ(x)).
+
+    Args:
+        y_true: Labels y, float32 [N], 0 or 1.
+        y_pred: Logits x, float32 [N].
+        sample_weight: float32 [N], 0 = masked; None = all count alike.
+
+    Returns:
+        Scalar.
+    """
+    return _weighted_mean(tf.nn.sigmoid_cross_entropy_with_logits(y_true, y_pred), sample_weight)
+
+
+def product_cross_entropy(y_true: tf.Tensor, y_pred: tf.Tensor, sample_weight: tf.Tensor | None = None) -> tf.Tensor:
+    """Cross-entropy of the product of two probabilities, pCTCVR = σ(a)·σ(b), over the entire space.
+
+    log p = log σ(a) + log σ(b) and log(1−p) = log(σ(−a) + σ(a)·σ(−b)) as a log-sum-exp: exact where p is next to 0
+    or 1, where the plain product loses its digits. There is no loss on σ(b) alone.
+
+    References:
+        Ma et al., "Entire Space Multi-Task Model" (SIGIR 2018, arXiv:1804.07931), equation 3, second term.
+
+    Args:
+        y_true: Labels of both steps together (entered and watched), float32 [N], 0 or 1.
+        y_pred: Logits (a, b), float32 [N, 2].
+        sample_weight: float32 [N], 0 = masked; None = all count alike.
+
+    Returns:
+        Scalar.
+    """
+    first, second = y_pred[:, 0], y_pred[:, 1]
+    log_first = tf.math.log_sigmoid(first)
+    log_both = log_first + tf.math.log_sigmoid(second)
+    log_not = tf.reduce_logsumexp(
+        tf.stack([tf.math.log_sigmoid(-first), log_first + tf.math.log_sigmoid(-second)]), axis=0
+    )
+    return _weighted_mean(-y_true * log_both - (1.0 - y_true) * log_not, sample_weight)
+
+
+def log_squared_error(y_true: tf.Tensor, y_pred: tf.Tensor, sample_weight: tf.Tensor | None = None) -> tf.Tensor:
+    """Mean of (log1p(y) − x)²: heavy-tailed amounts by their order of magnitude.
+
+    Args:
+        y_true: Amounts y (seconds, of watch time), float32 [N], at least 0.
+        y_pred: Predicted log1p of the amount x, float32 [N].
+        sample_weight: float32 [N], 0 = masked; None = all count alike.
+
+    Returns:
+        Scalar.
+    """
+    return _weighted_mean(tf.math.squared_difference(tf.math.log1p(y_true), y_pred), sample_weight)
+
+
+class Frequencies(NamedTuple):
+    """State of the streaming frequency estimate, for m hash functions and H slots each.
+
+    Attributes:
+        last_step: Step at which a slot was last hit (A of the paper), float32 [m, H].
+        gap: Estimated steps between two hits (B of the paper), float32 [m, H].
+    """
+
+    last_step: tf.Tensor
+    gap: tf.Tensor
+
+
+def frequency_slots(keys: tf.Tensor, hashes: int, slots: int) -> tf.Tensor:
+    """The slots of int64 keys [N], int64 [hashes, N]. Keys are hashes themselves; each row reads other bits of them."""
+    bits = 62 // hashes
+    return tf.stack([tf.math.floormod(tf.bitwise.right_shift(keys, bits * i), slots) for i in range(hashes)])
+
+
+def update_frequencies(state: Frequencies, slots: tf.Tensor, step: tf.Tensor, rate: float) -> Frequencies:
+    """One step of the streaming estimate: B ← (1−α)·B + α·(t − A); A ← t, for the slots of this batch.
+
+    A slot that several items of the batch hit is updated once, from its state before the batch. (A widely copied
+    version moves B towards A instead of t − A.)
+
+    References:
+        Yi et al., "Sampling-Bias-Corrected Neural Modeling for Large Corpus Item Recommendations" (RecSys 2019),
+        algorithm 2; several hashes: algorithm 3.
+
+    Args:
+        state: A and B, float32 [m, H] each.
+        slots: int64 [m, N].
+        step: Number t of the batch, float32 scalar; above all earlier ones.
+        rate: Learning rate α.
+    """
+    hashes = tf.cast(tf.shape(slots)[0], tf.int64)
+    where = tf.stack([tf.broadcast_to(tf.range(hashes)[:, tf.newaxis], tf.shape(slots)), slots], axis=-1)
+    gap = tf.gather_nd(state.gap, where)
+    gap += rate * (step - tf.gather_nd(state.last_step, where) - gap)
+    return Frequencies(
+        tf.tensor_scatter_nd_update(state.last_step, where, tf.fill(tf.shape(slots), step)),
+        tf.tensor_scatter_nd_update(state.gap, where, gap),
+    )
+
+
+def log_sampling_probability(state: Frequencies, slots: tf.Tensor) -> tf.Tensor:
+    """Log p̂ = −log max_i B_i of the items in slots int64 [m, N]; float32 [N].
+
+    A collision only shortens a gap, so the longest of the m estimates is the best one. p̂ is the chance that a batch
+    contains the item, at most 1.
+    """
+    gaps = tf.gather(state.gap, slots, batch_dims=1)
+    return -tf.math.log(tf.maximum(tf.reduce_max(gaps, axis=0), 1.0))
+
+
+def append_correction(
+    queries: tf.Tensor, items: tf.Tensor, log_probability: tf.Tensor, temperature: float
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """The logQ correction as one more dimension: (⟨q, c⟩ + 1·(−τ·log p)) / τ = ⟨q, c⟩/τ − log p.
+
+    `tfrs.tasks.Retrieval` corrects by itself too, but clips p to 1e-6, after which all rarer items are corrected alike.
+    Given the longer vectors it needs no sampling probability, and its loss is exactly that of the paper.
+
+    References:
+        Yi et al. (RecSys 2019), equation 5.
+
+    Args:
+        queries: float32 [Q, D].
+        items: float32 [C, D].
+        log_probability: log p of each item, float32 [C].
+        temperature: τ of the softmax.
+
+    Returns:
+        float32 [Q, D+1] and [C, D+1].
+    """
+    ones = tf.ones([tf.shape(queries)[0], 1])
+    correction = (-temperature * log_probability)[:, tf.newaxis]
+    return tf.concat([queries, ones], axis=1), tf.concat([items, correction], axis=1)

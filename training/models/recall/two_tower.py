@@ -1,0 +1,163 @@
+"""Two-tower recall: viewers and rooms as unit vectors whose product ranks the rooms on air.
+
+Yi et al., "Sampling-Bias-Corrected Neural Modeling for Large Corpus Item Recommendations" (RecSys 2019):
+
+    s(x, y) = ⟨u(x), v(y)⟩ / τ,   s^c = s − log p̂(y),   L = −mean log softmax_batch(s^c)       (equations 3–6)
+
+with p̂ from the streaming frequency of the *streamer* (a room lives for an hour, a streamer stays). Accidental hits are
+taken out by streamer, and a viewer's other entered rooms are no negatives. We depart in warming the frequency estimate
+up with the counts of the training samples, as a few epochs are too short for the moving average to forget its start.
+
+Rooms are read without heat: what a room tower sees must not change each second, or the index would.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_recommenders as tfrs
+import tf_keras as keras
+
+from feature_service.features.layout import Layout
+from training.data.samples import Samples
+from training.heads import HEAD_NAMES
+from training.layers.blueprint import Blueprint
+from training.layers.embeddings import Embeddings
+from training.layers.inputs import SideInputs, UserInputs
+from training.layers.towers import Tower
+from training.losses import (
+    Frequencies,
+    append_correction,
+    frequency_slots,
+    log_sampling_probability,
+    update_frequencies,
+)
+from training.models.signatures import Signature
+
+
+@dataclass(frozen=True, slots=True)
+class TwoTowerOptions:
+    """Sizes and constants of the two-tower model.
+
+    Attributes:
+        tower: Units of each tower's hidden layers.
+        vector: Numbers of the two vectors.
+        temperature: τ of the softmax.
+        frequency_rate: α of the streaming frequency.
+        frequency_slots: H of the streaming frequency; well above the number of streamers.
+        frequency_hashes: m of the streaming frequency.
+    """
+
+    tower: tuple[int, ...] = (128,)
+    vector: int = 64
+    temperature: float = 0.07
+    frequency_rate: float = 0.01
+    frequency_slots: int = 1 << 17
+    frequency_hashes: int = 2
+
+
+class TwoTower(tfrs.Model):
+    """User tower and room tower over one embedding table, trained on the rooms that were entered.
+
+    Attributes:
+        layout: The columns that the model reads; no heads.
+        requires: Heads whose labels the samples must have.
+        Options: The dataclass of the table `[options]` of a run's configuration.
+    """
+
+    Options = TwoTowerOptions
+    requires: ClassVar[tuple[str, ...]] = ("enter",)
+
+    def __init__(self, blueprint: Blueprint, options: TwoTowerOptions) -> None:
+        super().__init__()
+        self.options = options
+        self.layout = blueprint.layout
+        self._user_layout = Layout(blueprint.user_layout.tensors + blueprint.history_layout.tensors)
+        self._room_layout = Layout(blueprint.candidate_layout.tensors)
+        self.embeddings = Embeddings(
+            blueprint.fitted.vocabularies,
+            size=blueprint.sizes.embedding,
+            unseen_rows=blueprint.sizes.unseen_rows,
+        )
+        self.user_inputs = UserInputs(blueprint, self.embeddings)
+        self.room_inputs = SideInputs(blueprint.candidate_layout, blueprint, self.embeddings)
+        self.user_tower, self.room_tower = Tower(options.tower), Tower(options.tower)
+        self.user_vector, self.room_vector = keras.layers.Dense(options.vector), keras.layers.Dense(options.vector)
+        shape = (options.frequency_hashes, options.frequency_slots)
+        self.last_step = tf.Variable(tf.zeros(shape), trainable=False, name="last_step")
+        self.gap = tf.Variable(tf.ones(shape), trainable=False, name="gap")
+        each: Any = keras.losses.CategoricalCrossentropy(from_logits=True, reduction=keras.losses.Reduction.NONE)
+        self.task: Any = tfrs.tasks.Retrieval(
+            loss=each, temperature=options.temperature, remove_accidental_hits=True, name="retrieval_task"
+        )
+
+    @staticmethod
+    def examples(samples: Samples) -> Samples:
+        """The samples to train on: impressions that were entered, and the slates that have one."""
+        enter = HEAD_NAMES.index("enter")
+        entered = samples.candidates.mask[:, enter] & (samples.candidates.labels[:, enter] > 0)
+        kept = replace(samples, candidates=samples.candidates.take(np.flatnonzero(entered)))
+        return kept.of_slates(np.bincount(kept.candidates.slate, minlength=len(kept.slates.user)) > 0)
+
+    def prepare(self, samples: Samples, batches: int) -> None:
+        """Warms the frequency estimate up.
+
+        A streamer entered c times, spread over n batches, hits a batch with chance 1 − (1 − 1/n)^c; its gap starts at
+        the inverse of that.
+
+        Args:
+            samples: What `examples` gave.
+            batches: Batches an epoch.
+        """
+        slots = frequency_slots(
+            tf.constant(samples.candidates.streamer), self.options.frequency_hashes, self.options.frequency_slots
+        ).numpy()
+        counts = np.stack([np.bincount(row, minlength=self.options.frequency_slots) for row in slots])
+        miss = (1.0 - 1.0 / max(batches, 2)) ** np.maximum(counts, 1)
+        self.gap.assign((1.0 / (1.0 - miss)).astype(np.float32))
+
+    def user_vectors(self, tensors: Mapping[str, tf.Tensor], step: tf.Tensor | None = None) -> tf.Tensor:
+        """Packed user tensors and sequences of U viewers → unit vectors, float32 [U, vector]."""
+        rows = self.user_tower(self.user_inputs(tensors, step))
+        return tf.math.l2_normalize(self.user_vector(rows), axis=-1)
+
+    def room_vectors(self, tensors: Mapping[str, tf.Tensor], step: tf.Tensor | None = None) -> tf.Tensor:
+        """Packed candidate tensors of N rooms → unit vectors, float32 [N, vector]."""
+        rows = self.room_tower(self.room_inputs(tensors, step))
+        return tf.math.l2_normalize(self.room_vector(rows), axis=-1)
+
+    def compute_loss(self, inputs: Mapping[str, tf.Tensor], training: bool = False) -> tf.Tensor:
+        """Mean corrected in-batch softmax loss of a batch of `training.data.examples` of entered rooms."""
+        step = inputs["step"] if training else None
+        queries = tf.gather(self.user_vectors(inputs, step), inputs["slate"])
+        rooms = self.room_vectors(inputs, step)
+        log_probability = self._log_probability(inputs["streamer"], step)
+        viewer = tf.gather(inputs["user"], inputs["slate"])
+        other_viewer = viewer[:, tf.newaxis] != viewer[tf.newaxis, :]
+        self_pair = tf.eye(tf.shape(viewer)[0]) > 0
+        queries, rooms = append_correction(queries, rooms, log_probability, self.options.temperature)
+        losses = self.task(
+            queries,
+            candidate_embeddings=rooms,
+            candidate_ids=inputs["streamer"],
+            score_mask=other_viewer | self_pair,
+        )
+        return tf.reduce_mean(losses)
+
+    def signatures(self) -> dict[str, Signature]:
+        """The signatures to export, `layout` apart."""
+        user = Signature(self._user_layout, lambda tensors: {"vector": self.user_vectors(tensors)})
+        room = Signature(self._room_layout, lambda tensors: {"vector": self.room_vectors(tensors)})
+        return {"user": user, "room": room, "serving_default": user}
+
+    def _log_probability(self, streamer: tf.Tensor, step: tf.Tensor | None) -> tf.Tensor:
+        """Log p̂ of each streamer, float32 [N], after counting this batch if it is a training step."""
+        state = Frequencies(tf.convert_to_tensor(self.last_step), tf.convert_to_tensor(self.gap))
+        slots = frequency_slots(streamer, self.options.frequency_hashes, self.options.frequency_slots)
+        if step is not None:
+            state = update_frequencies(state, slots, tf.cast(step, tf.float32), self.options.frequency_rate)
+            self.last_step.assign(state.last_step)
+            self.gap.assign(state.gap)
+        return log_sampling_probability(state, slots)

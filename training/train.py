@@ -1,0 +1,237 @@
+"""The training loop: epochs over shuffled slates, checkpoint and resume, early stopping, logs for TensorBoard."""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+import tf_keras as keras
+from numpy.typing import NDArray
+
+from training.data.examples import Batch, Examples
+from training.data.samples import Samples
+from training.heads import HEAD_NAMES
+from training.layers.fitted import Encodings, fit
+from training.models import MODELS
+from training.run_config import OPTIMIZERS, ConfigError, RunConfig, choose
+from training.trained import (
+    BEST,
+    HISTORY_FILE,
+    History,
+    Model,
+    RunFiles,
+    TrainedError,
+    TrainedModel,
+    blueprint_of,
+    build,
+    load_trained,
+)
+
+LATEST = "checkpoints/latest"
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a run is.
+
+    Attributes:
+        epoch: From 1.
+        epochs: Epochs at most.
+        batch: Batches of this epoch that are done.
+        batches: Batches an epoch.
+        loss: Mean training loss of this epoch so far.
+        validation_loss: Set at the end of an epoch.
+    """
+
+    epoch: int
+    epochs: int
+    batch: int
+    batches: int
+    loss: float
+    validation_loss: float | None = None
+
+
+OnProgress = Callable[[Progress], None]
+
+
+def train(
+    config: RunConfig,
+    training: Samples,
+    validation: Samples,
+    directory: Path,
+    *,
+    encodings: Encodings,
+    on_progress: OnProgress | None = None,
+) -> TrainedModel:
+    """Trains a model; goes on where it stopped if the directory holds an interrupted run of the same samples.
+
+    Args:
+        config: The run.
+        training: Samples to fit.
+        validation: Later samples, on which training stops early and the best epoch is chosen.
+        directory: Gets `run.json`, `fitted.npz`, `checkpoints/`, `logs/` and, at the end, `history.json`.
+        encodings: How each feature is taken in, by name.
+        on_progress: Called after every batch and every epoch.
+
+    Raises:
+        ConfigError: The samples lack what the configuration needs.
+        TrainedError: The directory holds a finished run, or another one.
+    """
+    keras.utils.set_random_seed(config.seed)
+    kind = MODELS[config.model]
+    layout = choose(training.layout, config.features, _heads(config, training))
+    train_examples = Examples.of(kind.examples(training), layout)
+    validation_examples = Examples.of(kind.examples(validation), layout)
+    for name, examples in (("training", train_examples), ("validation", validation_examples)):
+        if not len(examples):
+            raise ConfigError(f"{name} samples: expected at least one slate to learn from, received none")
+    fitted = fit(train_examples.samples, layout, encodings, min_count=config.inputs.min_count)
+    files = RunFiles(config, blueprint_of(config, layout, encodings, fitted))
+    _open(directory, files)
+    run = _Run(files, directory, train_examples, validation_examples, on_progress or (lambda _: None))
+    run.run()
+    return load_trained(directory)
+
+
+def _heads(config: RunConfig, samples: Samples) -> tuple[str, ...]:
+    """The configured heads that have labels, in the order of the label columns.
+
+    Raises:
+        ConfigError: A head that the model cannot do without has none, or none is left.
+    """
+    labelled = [
+        h for h in HEAD_NAMES if h in samples.layout.heads and samples.candidates.mask[:, HEAD_NAMES.index(h)].any()
+    ]
+    heads = tuple(head for head in labelled if head in config.heads)
+    recall = not config.heads
+    for required in MODELS[config.model].requires:
+        if required not in (labelled if recall else heads):
+            found = labelled if recall else list(heads)
+            raise ConfigError(
+                f"model {config.model}: expected labels of {required}, received samples and heads of {found}"
+            )
+    if config.heads and not heads:
+        raise ConfigError(f"heads: expected one of the labelled heads {labelled}, received {list(config.heads)}")
+    return heads
+
+
+def _open(directory: Path, files: RunFiles) -> None:
+    """Prepares the directory of a new run, or accepts that of an interrupted one.
+
+    Raises:
+        TrainedError: The directory holds a finished run, or another one.
+    """
+    if (directory / HISTORY_FILE).exists():
+        raise TrainedError(f"{directory}: expected a new directory or an interrupted run, received a finished run")
+    try:
+        earlier = RunFiles.read(directory)
+    except TrainedError:
+        files.write(directory)
+        return
+    if not files.same_as(earlier):
+        raise TrainedError(
+            f"{directory}: expected an interrupted run of this configuration and these samples, received another"
+        )
+
+
+class _Run:
+    """One run in progress: the model, its optimiser, and the history, which are saved together after every epoch."""
+
+    def __init__(
+        self, files: RunFiles, directory: Path, training: Examples, validation: Examples, on_progress: OnProgress
+    ) -> None:
+        self.config = files.config
+        self.directory = directory
+        self.training = training
+        self.validation = validation
+        self.on_progress = on_progress
+        self.batches = -(-len(training) // self.config.training.batch_slates)
+        self.model: Model = build(files)
+        self.model.prepare(training.samples, self.batches)
+        make = OPTIMIZERS[self.config.training.optimizer]
+        self.optimizer = make(self.config.training.learning_rate, jit_compile=False)
+        self.optimizer.build(self.model.trainable_variables)
+        self.model.compile(optimizer=self.optimizer)
+        self.saved_history = tf.Variable(tf.constant("[]"), trainable=False)
+        self.checkpoint = tf.train.Checkpoint(model=self.model, optimizer=self.optimizer, history=self.saved_history)
+        specs = _specs(training.batch(np.arange(1), 0))
+        self.train_step = tf.function(self.model.train_step, input_signature=[specs])
+        self.test_step = tf.function(self.model.test_step, input_signature=[specs])
+
+    def run(self) -> None:
+        """Epochs until the patience or the number of epochs is used up."""
+        manager = tf.train.CheckpointManager(self.checkpoint, str(self.directory / LATEST), max_to_keep=1)
+        if manager.latest_checkpoint:
+            self.checkpoint.restore(manager.latest_checkpoint).assert_consumed()
+        history: History = json.loads(bytes(self.saved_history.numpy()))
+        writer = tf.summary.create_file_writer(str(self.directory / "logs"))
+        while len(history) < self.config.training.epochs and _patient(history, self.config.training.patience):
+            history.append(self._epoch(len(history) + 1))
+            if _best(history) == len(history):
+                tf.train.Checkpoint(model=self.model).write(str(self.directory / BEST))
+            self.saved_history.assign(json.dumps(history))
+            manager.save()
+            with writer.as_default(step=len(history)):
+                for name, value in history[-1].items():
+                    tf.summary.scalar(name, value)
+        writer.close()
+        (self.directory / HISTORY_FILE).write_text(json.dumps(history, indent=1) + "\n", encoding="utf-8")
+
+    def _epoch(self, epoch: int) -> dict[str, float]:
+        """One pass over the training slates in an order that seed and epoch alone decide, then the validation loss."""
+        started = time.perf_counter()
+        order = np.random.default_rng((self.config.seed, epoch)).permutation(len(self.training))
+        first_step = (epoch - 1) * self.batches + 1
+        entry: dict[str, float] = {"epoch": epoch}
+        for done, results in enumerate(self._steps(self.train_step, self.training, order, first_step), start=1):
+            entry |= results
+            self.on_progress(Progress(epoch, self.config.training.epochs, done, self.batches, results["loss"]))
+        for results in self._steps(self.test_step, self.validation, np.arange(len(self.validation)), 0):
+            entry |= {f"validation_{name}": value for name, value in results.items()}
+        self.on_progress(
+            Progress(
+                epoch,
+                self.config.training.epochs,
+                self.batches,
+                self.batches,
+                entry["loss"],
+                entry["validation_loss"],
+            )
+        )
+        return entry | {"seconds": time.perf_counter() - started}
+
+    def _steps(
+        self, step: Callable[[dict[str, tf.Tensor]], Any], examples: Examples, order: NDArray[np.int64], first: int
+    ) -> Iterator[dict[str, float]]:
+        """Runs a step on every batch; yields the mean losses up to there, batches weighted by their candidates."""
+        self.model.reset_metrics()
+        total = weight = 0.0
+        for batch in examples.batches(self.config.training.batch_slates, order, first):
+            size = len(batch["slate"])
+            results = step({name: tf.constant(values) for name, values in batch.items()})
+            total += size * float(results["loss"])
+            weight += size
+            heads = {metric.name: float(results[metric.name]) for metric in self.model.metrics}
+            yield {"loss": total / max(weight, 1.0)} | heads
+
+
+def _specs(batch: Batch) -> dict[str, tf.TensorSpec]:
+    """What batches look like: any number of slates and candidates."""
+    return {
+        name: tf.TensorSpec([None, *values.shape[1:]] if values.ndim else [], values.dtype, name)
+        for name, values in batch.items()
+    }
+
+
+def _best(history: History) -> int:
+    """The epoch, from 1, with the lowest validation loss; the first of equals."""
+    return min(range(len(history)), key=lambda place: history[place]["validation_loss"]) + 1
+
+
+def _patient(history: History, patience: int) -> bool:
+    """Whether the best epoch is less than `patience` epochs ago."""
+    return not history or len(history) - _best(history) < patience

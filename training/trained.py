@@ -1,0 +1,159 @@
+"""A trained model: how it is built from a run's files, and kept so that another process finds it."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from feature_service.features.layout import Layout
+from feature_service.features.schema import Encoding
+from training.data.examples import blank_batch
+from training.layers.blueprint import Blueprint
+from training.layers.fitted import Encodings, Fitted
+from training.models import MODELS
+from training.models.ranking.base import Ranker
+from training.models.recall.two_tower import TwoTower
+from training.run_config import RunConfig, parse_config
+
+Model = Ranker | TwoTower
+
+RUN_FILE = "run.json"
+FITTED_FILE = "fitted.npz"
+HISTORY_FILE = "history.json"
+BEST = "checkpoints/best"
+
+History = list[dict[str, float]]
+"""A dict an epoch: `epoch` (from 1), `seconds`, `loss`, `validation_loss`, and `<head>/loss` of both."""
+
+
+class TrainedError(ValueError):
+    """A directory that does not hold the trained model that was asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainedModel:
+    """A fitted model.
+
+    Attributes:
+        model: The model, with the weights of its best epoch.
+        config: The run.
+        history: What each epoch reached.
+    """
+
+    model: Model
+    config: RunConfig
+    history: History
+
+
+@dataclass(frozen=True, slots=True)
+class RunFiles:
+    """What a run writes before its first step, enough to build its model again.
+
+    Attributes:
+        config: The run.
+        blueprint: What the data told the model.
+    """
+
+    config: RunConfig
+    blueprint: Blueprint
+
+    def write(self, directory: Path) -> None:
+        """Writes `run.json` and `fitted.npz`."""
+        directory.mkdir(parents=True, exist_ok=True)
+        fitted = self.blueprint.fitted
+        np.savez(
+            directory / FITTED_FILE,
+            allow_pickle=False,
+            **{f"vocabularies/{name}": keys for name, keys in fitted.vocabularies.items()},
+            **{f"means/{name}": values for name, values in fitted.means.items()},
+            **{f"scales/{name}": values for name, values in fitted.scales.items()},
+            **{f"priors/{name}": np.float64(value) for name, value in fitted.priors.items()},
+        )
+        (directory / RUN_FILE).write_text(json.dumps(self._description(), indent=1) + "\n", encoding="utf-8")
+
+    @classmethod
+    def read(cls, directory: Path) -> "RunFiles":
+        """Reads what `write` wrote.
+
+        Raises:
+            TrainedError: The directory holds no run.
+        """
+        try:
+            table = json.loads((directory / RUN_FILE).read_text(encoding="utf-8"))
+            with np.load(directory / FITTED_FILE) as arrays:
+                fitted = _fitted({name: arrays[name] for name in arrays.files})
+        except OSError as error:
+            raise TrainedError(f"{directory}: expected a training run's directory, received {error}") from None
+        config = parse_config(table["config"], str(directory / RUN_FILE))
+        encodings: Encodings = {name: (Encoding(e), vocabulary) for name, (e, vocabulary) in table["encodings"].items()}
+        return cls(config, blueprint_of(config, Layout.from_strings(table["layout"]), encodings, fitted))
+
+    def same_as(self, other: "RunFiles") -> bool:
+        """Whether the other run would train the same model on the same samples."""
+        mine, theirs = self.blueprint.fitted, other.blueprint.fitted
+        return self._description() == other._description() and all(
+            one.keys() == two.keys() and all(np.array_equal(one[name], two[name]) for name in one)
+            for one, two in (
+                (mine.vocabularies, theirs.vocabularies),
+                (mine.means, theirs.means),
+                (mine.scales, theirs.scales),
+                (mine.priors, theirs.priors),
+            )
+        )
+
+    def _description(self) -> dict[str, Any]:
+        names = [column.name for tensor in self.blueprint.layout.tensors for column in tensor.columns]
+        encodings = {name: list(self.blueprint.encodings[name]) for name in names}
+        description = {
+            "config": self.config.to_dict(),
+            "layout": self.blueprint.layout.to_strings(),
+            "encodings": encodings,
+        }
+        return json.loads(json.dumps(description))
+
+
+def _fitted(arrays: dict[str, np.ndarray]) -> Fitted:
+    def part(prefix: str) -> dict[str, np.ndarray]:
+        return {name.removeprefix(prefix): values for name, values in arrays.items() if name.startswith(prefix)}
+
+    priors = {name: float(value) for name, value in part("priors/").items()}
+    return Fitted(part("vocabularies/"), part("means/"), part("scales/"), priors)
+
+
+def blueprint_of(config: RunConfig, layout: Layout, encodings: Encodings, fitted: Fitted) -> Blueprint:
+    """The blueprint of a run's model."""
+    return Blueprint(
+        layout=layout,
+        encodings=encodings,
+        fitted=fitted,
+        sizes=config.inputs,
+        head_weights={head: config.heads[head] for head in layout.heads},
+    )
+
+
+def build(files: RunFiles) -> Model:
+    """The run's model with all its variables, not yet trained."""
+    model: Any = MODELS[files.config.model](files.blueprint, files.config.options)
+    blank: Any = {name: tf.constant(values) for name, values in blank_batch(files.blueprint.layout).items()}
+    model.compute_loss(blank, training=False)  # Creates the variables.
+    model.reset_metrics()
+    return model
+
+
+def load_trained(directory: Path) -> TrainedModel:
+    """The model of a finished run, with the weights of its best epoch.
+
+    Raises:
+        TrainedError: The directory holds no finished run.
+    """
+    files = RunFiles.read(directory)
+    try:
+        history = json.loads((directory / HISTORY_FILE).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise TrainedError(f"{directory}: expected a finished run, received one that was interrupted") from None
+    model = build(files)
+    tf.train.Checkpoint(model=model).read(str(directory / BEST)).assert_existing_objects_matched().expect_partial()
+    return TrainedModel(model, files.config, history)
