@@ -36,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         serve(flags)
     except ServingError as error:
-        print(f"Failed to start server. Error: {error}", file=sys.stderr)  # noqa: T201
+        sys.stderr.write(f"Failed to start server. Error: {error}\n")
         return START_FAILED
     except KeyboardInterrupt:
         return 130

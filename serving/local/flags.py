@@ -47,7 +47,7 @@ def parse_flags(arguments: Sequence[str], cpus: int) -> Flags:
     """
     values, unknown = _parser(cpus).parse_known_args(arguments)
     for argument in unknown:
-        print(f"unknown argument: {argument}", file=sys.stderr)  # noqa: T201
+        sys.stderr.write(f"unknown argument: {argument}\n")
     return Flags(**vars(values))
 
 
