@@ -1,5 +1,6 @@
 """The stages of the pipeline: what they are given, what they answer, and the protocols they follow."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -10,6 +11,7 @@ from feature_service.features.state import State
 from feature_service.features.view import Context
 from feature_service.live.index import LiveIndex
 from feature_service.live.table import LiveTable, Rows
+from feature_service.models import ServedModel
 from feature_service.settings import Scene
 
 
@@ -46,11 +48,13 @@ class World:
         state: Records and facts.
         live: The rooms on air.
         index: Their vectors, of the two-tower version that serves; None while no model does.
+        models: The models that serve, by name.
     """
 
     state: State
     live: LiveTable
     index: LiveIndex | None
+    models: Mapping[str, ServedModel]
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,14 +138,6 @@ class Filter(Protocol):
 
     def keep(self, request: Request, world: World, rows: Rows) -> NDArray[np.bool_]:
         """Which candidates stay, bool [n]."""
-        ...
-
-
-class Ranker(Protocol):
-    """Predicts the heads of candidates. A ranker never drops."""
-
-    async def predict(self, request: Request, world: World, rows: Rows) -> tuple[tuple[str, ...], NDArray[np.float32]]:
-        """Head names and predictions, float32 [n, heads]."""
         ...
 
 

@@ -18,17 +18,18 @@ class Duplicates:
         for hour, event_id in known:
             self._hours.setdefault(hour, set()).add(event_id)
 
-    def is_repeat(self, event: Event) -> bool:
-        """Whether the id was received before; else it is remembered, at the event's `received_ms`."""
-        if any(event.event_id in ids for ids in self._hours.values()):
-            return True
+    def __contains__(self, event_id: object) -> bool:
+        """Whether the id was received before."""
+        return any(event_id in ids for ids in self._hours.values())
+
+    def add(self, event: Event) -> None:
+        """Remembers an event's id, at its `received_ms`."""
         hour = hour_of(event)
         if hour not in self._hours:
             self._hours[hour] = set()
             for old in [held for held in self._hours if held < hour - 1]:
                 del self._hours[old]
         self._hours[hour].add(event.event_id)
-        return False
 
     def items(self) -> Iterator[tuple[int, str]]:
         """Received hour and event id of all that is remembered."""

@@ -24,6 +24,7 @@ class State:
         users: Records of users.
         pairs: Records of a user's streamers, by user key.
         facts: Strings.
+        position: The log position that the records include: the number of events before it. Its driver sets it.
     """
 
     def __init__(self, memories: Iterable[Memory]) -> None:
@@ -34,6 +35,7 @@ class State:
         self.users = Table(self.dtypes[Entity.USER])
         self.pairs: dict[int, Table] = {}
         self.facts = Facts()
+        self.position = 0
         self._no_pairs = Table(self.dtypes[Entity.PAIR], capacity=1)
         self._updates = _by_kind(memories)
 

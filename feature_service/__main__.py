@@ -1,0 +1,30 @@
+"""The feature service's command line."""
+
+import sys
+
+from feature_service.features.layout import LayoutError
+from feature_service.log.protocol import LogError
+from feature_service.settings import SettingsError
+from feature_service.stores.protocol import StoreError
+from serving.verbs import Verb, run_verb
+
+VERBS = {
+    "serve": Verb("feature_service.commands.serve", "serve RecommendationService over gRPC"),
+    "ask": Verb("feature_service.commands.ask", "ask a running service for a user's slate, with reasons"),
+    "features": Verb("feature_service.commands.features", "print the feature catalogue"),
+    "report": Verb("feature_service.commands.report", "report events, JSON lines from standard input"),
+    "rebuild": Verb("feature_service.commands.rebuild", "make the store again from the log"),
+    "console": Verb("feature_service.commands.console", "serve the console, web pages that explain answers"),
+}
+
+SUMMARY = "OnAir's feature service: turns requests into feature tensors, merges recall and ranking calls."
+
+
+def main() -> int:
+    """Runs a verb."""
+    mistakes = (SettingsError, LogError, StoreError, LayoutError)
+    return run_verb("python -m feature_service", SUMMARY, VERBS, mistakes)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

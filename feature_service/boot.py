@@ -1,0 +1,212 @@
+"""Boot: puts a service together from settings, a data folder and model servers, and keeps its tasks running."""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from feature_service.clock import NowMs, clock_from, wall_clock
+from feature_service.features.catalog import Catalog, build_catalog
+from feature_service.features.duplicates import Duplicates
+from feature_service.features.state import State
+from feature_service.filters import FILTERS
+from feature_service.live.table import LiveTable
+from feature_service.log.local import LocalLog
+from feature_service.models import ModelServers
+from feature_service.pipeline import Pipeline
+from feature_service.rank import user_vector
+from feature_service.recall import CHANNELS, Resources
+from feature_service.rerank import RERANKERS
+from feature_service.rollout import Rollout
+from feature_service.service import FeatureService
+from feature_service.settings import Settings, SettingsError
+from feature_service.stages import Request, World
+from feature_service.stores.keeper import StateKeeper
+from feature_service.stores.protocol import Store, StoreError
+from feature_service.stores.sqlite import SqliteStore
+from feature_service.writer import Writer
+
+LOG_FOLDER = "log"
+STORE_FILE = "store.sqlite"
+SWEEP_S = 60.0
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """What is opened, and has to be closed."""
+
+    service: FeatureService
+    servers: ModelServers
+    event_log: LocalLog
+    store: Store
+
+
+@asynccontextmanager
+async def booted(
+    settings: Settings, data: Path, targets: Sequence[str], *, as_of_log: bool = False
+) -> AsyncGenerator[FeatureService]:
+    """A service that runs: state restored, model servers followed, checkpoints taken.
+
+    Args:
+        settings: Behaviour.
+        data: The folder of log and store; made when missing.
+        targets: The model servers, `host:port`.
+        as_of_log: Start the clock at the log's end instead of now.
+
+    Raises:
+        SettingsError: A scene names a channel, filter or re-ranker that does not exist.
+        LogError: The log is another writer's, or corrupt.
+        StoreError: The store cannot be read.
+    """
+    _check_names(settings)
+    parts = _open(settings, data, targets, as_of_log=as_of_log)
+    service = parts.service
+    await service.rollout.follow()
+    tasks = [
+        asyncio.create_task(service.rollout.keep_following(settings.service.model_poll_s)),
+        asyncio.create_task(service.rollout.keep_embedding()),
+        asyncio.create_task(_keep_checkpointing(parts, settings.service.checkpoint_s)),
+        asyncio.create_task(_keep_sweeping(service)),
+    ]
+    try:
+        yield service
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        with suppress(StoreError):
+            await _checkpoint(parts)
+        await parts.servers.close()
+        parts.event_log.close()
+        parts.store.close()
+
+
+def _open(settings: Settings, data: Path, targets: Sequence[str], *, as_of_log: bool) -> _Parts:
+    data.mkdir(parents=True, exist_ok=True)
+    catalog = build_catalog(settings.service.content_width, settings.attributes)
+    state = State(catalog.memories)
+    store = SqliteStore.open(data / STORE_FILE, state.dtypes)
+    keeper = StateKeeper(state, store)
+    state.position = keeper.restore()
+    live = LiveTable(state)
+    event_log = LocalLog.open(data / LOG_FOLDER, base=state.position)
+    now_ms = _clock(event_log, as_of_log=as_of_log)
+    servers = ModelServers(targets)
+    rollout = _rollout(settings, catalog, servers, state, live, now_ms)
+    writer = Writer(
+        log=event_log,
+        state=state,
+        live=live,
+        keeper=keeper,
+        catalog=catalog,
+        duplicates=Duplicates(),
+        lease_ms=round(settings.service.lease_s * 1000),
+        content_width=settings.service.content_width,
+        room_changed=rollout.room_changed,
+    )
+    applied = writer.restore(now_ms())
+    log.info("restored at position %d, %d events of them from the log", state.position, applied)
+    service = FeatureService(
+        settings=settings,
+        catalog=catalog,
+        state=state,
+        live=live,
+        keeper=keeper,
+        writer=writer,
+        rollout=rollout,
+        pipeline=_pipeline(settings, servers),
+        now_ms=now_ms,
+    )
+    return _Parts(service, servers, event_log, store)
+
+
+def _clock(event_log: LocalLog, *, as_of_log: bool) -> NowMs:
+    if not as_of_log:
+        return wall_clock
+    last_ms = 0
+    for _, event in event_log.read(max(event_log.position - 1, 0)):
+        last_ms = event.received_ms or event.time_ms
+    if not last_ms:
+        raise SettingsError("--as-of log: expected a log with at least one event, received an empty one")
+    return clock_from(last_ms)
+
+
+def _rollout(
+    settings: Settings, catalog: Catalog, servers: ModelServers, state: State, live: LiveTable, now_ms: NowMs
+) -> Rollout:
+    recall_model = settings.service.recall_model
+    rankers = {scene.ranker for scene in settings.scenes.values() if scene.ranker}
+    return Rollout(
+        servers=servers,
+        catalog=catalog,
+        state=state,
+        live=live,
+        names=[recall_model, *sorted(rankers)],
+        recall_model=recall_model,
+        now_ms=now_ms,
+    )
+
+
+def _pipeline(settings: Settings, servers: ModelServers) -> Pipeline:
+    service = settings.service
+
+    async def vector(request: Request, world: World) -> NDArray[np.float32]:
+        model = world.models[service.recall_model]
+        return await user_vector(model, servers, request, world, service.deadline_ms / 1000)
+
+    resources = Resources(user_vector=vector)
+    return Pipeline(
+        channels={name: make(resources) for name, make in CHANNELS.items()},
+        filters={name: make() for name, make in FILTERS.items()},
+        rerankers={name: make() for name, make in RERANKERS.items()},
+        servers=servers,
+        channel_share=service.channel_share,
+        rank_share=service.rank_share,
+        timer=time.perf_counter,
+    )
+
+
+def _check_names(settings: Settings) -> None:
+    for scene in settings.scenes.values():
+        for part, known in (("channels", CHANNELS), ("filters", FILTERS), ("rerank", RERANKERS)):
+            for name in getattr(scene, part):
+                if name not in known:
+                    expected = ", ".join(sorted(known))
+                    raise SettingsError(f"scenes.{scene.name}.{part}: expected {expected}, received {name!r}")
+
+
+async def _keep_checkpointing(parts: _Parts, every_s: float) -> None:
+    while True:
+        await asyncio.sleep(every_s)
+        try:
+            await _checkpoint(parts)
+        except StoreError as error:
+            log.warning("the checkpoint waits: %s", error)
+
+
+async def _checkpoint(parts: _Parts) -> None:
+    """Writes the changed records with the position that they include, once the log is durable up to there."""
+    keeper, position = parts.service.keeper, parts.service.state.position
+    changes = keeper.collect(position)
+    try:
+        await parts.event_log.durable(position)
+        await asyncio.to_thread(parts.store.checkpoint, changes)
+    except BaseException:
+        keeper.failed()
+        raise
+    keeper.committed()
+
+
+async def _keep_sweeping(service: FeatureService) -> None:
+    while True:
+        await asyncio.sleep(SWEEP_S)
+        for row in service.live.sweep(service.now_ms()):
+            service.rollout.room_changed(row)

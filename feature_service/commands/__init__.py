@@ -1,0 +1,1 @@
+"""The verbs of `python -m feature_service`, one file each."""

@@ -1,0 +1,53 @@
+"""Serve RecommendationService over gRPC: slates, explanations, feature tensors and event reports.
+
+The folder of --data holds the durable event log and the store; one process owns it. Without --model-server, or while
+no model is ready, answers fall back to what is hot, and say so. Ends cleanly on SIGINT and SIGTERM.
+
+Example:
+  python -m feature_service serve --data run/service --model-server 127.0.0.1:8500
+"""
+
+import argparse
+import asyncio
+import logging
+import signal
+from pathlib import Path
+
+from feature_service.boot import booted
+from feature_service.server import start_server
+from feature_service.settings import Settings, load
+
+GRACE_S = 10.0
+"""How long requests in flight may take to finish after SIGTERM."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the arguments."""
+    parser.add_argument("--address", default="127.0.0.1:8600", help="listen here; port 0 takes a free one")
+    parser.add_argument("--data", type=Path, required=True, help="folder of the event log and the store")
+    parser.add_argument("--model-server", action="append", default=[], metavar="HOST:PORT", help="may be repeated")
+    parser.add_argument("--settings", type=Path, help="settings file; what it does not name has its default")
+    parser.add_argument("--as-of", choices=["log"], help="start the clock at the log's end, for imported histories")
+    parser.add_argument("--port-file", type=Path, help="write the port here once the service is ready")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Serves until a signal comes."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    asyncio.run(_serve(load(arguments.settings), arguments))
+    return 0
+
+
+async def _serve(settings: Settings, arguments: argparse.Namespace) -> None:
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stopped.set)
+    as_of_log = arguments.as_of == "log"
+    async with booted(settings, arguments.data, arguments.model_server, as_of_log=as_of_log) as service:
+        server, port = await start_server(service, arguments.address)
+        logging.getLogger(__name__).info("serving on port %d", port)
+        if arguments.port_file:
+            arguments.port_file.write_text(f"{port}\n")
+        await stopped.wait()
+        await server.stop(GRACE_S)

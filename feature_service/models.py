@@ -1,0 +1,125 @@
+"""Served models: one version with its layout, and the calls that the service makes of it."""
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from feature_service.features.catalog import Catalog
+from feature_service.features.layout import Layout
+from feature_service.features.tensors import TensorBuilder
+from feature_service.features.view import View
+from serving import contract
+from serving.client import ModelServerClient
+
+PREDICTIONS = "predictions"
+"""Output of a ranker's `serving_default`: float32 [N, heads]."""
+
+VECTOR = "vector"
+"""Output of the signatures `user` and `room`: float32 [1 or N, width]."""
+
+_PROBE = np.zeros(1, np.int32)
+
+
+class ModelServers:
+    """The model servers behind the service; calls go to them in turn."""
+
+    def __init__(self, targets: Sequence[str]) -> None:
+        """Opens one channel a server.
+
+        Args:
+            targets: gRPC addresses, `host:port`.
+        """
+        self._clients = [ModelServerClient(target) for target in targets]
+        self._turns = itertools.cycle(self._clients)
+
+    def next(self) -> ModelServerClient:
+        """The server whose turn it is."""
+        return next(self._turns)
+
+    async def available(self, model: str, timeout_s: float) -> set[int]:
+        """The versions of a model that every server has.
+
+        Raises:
+            ServingError: A server does not answer.
+        """
+        held: list[set[int]] = []
+        for client in self._clients:
+            statuses = await client.model_status(model, timeout_s=timeout_s)
+            held.append({status.version for status in statuses if status.available})
+        return set.intersection(*held)
+
+    async def close(self) -> None:
+        """Closes the channels."""
+        for client in self._clients:
+            await client.close()
+
+
+@dataclass(frozen=True, slots=True)
+class ServedModel:
+    """One version of a served model, bound to the catalogue.
+
+    Attributes:
+        name: Served name.
+        version: Version; every call names it.
+        layout: What it reads, and its heads.
+        builders: The tensors of each signature, resolved.
+    """
+
+    name: str
+    version: int
+    layout: Layout
+    builders: dict[str, TensorBuilder]
+
+    async def call(
+        self, servers: ModelServers, signature: str, output: str, view: View, timeout_s: float
+    ) -> NDArray[np.float32]:
+        """Builds a signature's tensors from a view, and asks for one output.
+
+        Raises:
+            ServingError: The model server failed, or was late.
+        """
+        tensors = self.builders[signature].build(view)
+        return await self.predict(servers, signature, output, tensors, timeout_s)
+
+    async def predict(
+        self, servers: ModelServers, signature: str, output: str, tensors: dict[str, NDArray[Any]], timeout_s: float
+    ) -> NDArray[np.float32]:
+        """Asks for one output of ready tensors.
+
+        Raises:
+            ServingError: The model server failed, or was late.
+        """
+        answer = await servers.next().predict(
+            self.name, tensors, signature=signature, version=self.version, outputs=(output,), timeout_s=timeout_s
+        )
+        return answer.outputs[output]
+
+
+async def bind(servers: ModelServers, catalog: Catalog, name: str, version: int, timeout_s: float) -> ServedModel:
+    """Reads a version's layout and resolves its columns.
+
+    Raises:
+        LayoutError: The catalogue cannot fill the layout; names every column.
+        ServingError: The model server failed, or the model has no `layout` signature.
+    """
+    client = servers.next()
+    answer = await client.predict(
+        name, {"probe": _PROBE}, signature=contract.LAYOUT, version=version, timeout_s=timeout_s
+    )
+    layout = Layout.from_strings({output: _texts(rows) for output, rows in answer.outputs.items()})
+    metadata = await client.metadata(name, version, timeout_s=timeout_s)
+    builders = {
+        signature: TensorBuilder(catalog, layout.select(spec.inputs))
+        for signature, spec in metadata.signatures.items()
+        if signature != contract.LAYOUT
+    }
+    return ServedModel(name, version, layout, builders)
+
+
+def _texts(rows: NDArray[Any]) -> list[str]:
+    """The strings of the first row of a `layout` output, [1, columns]."""
+    return [text.decode() for text in rows[0].tolist()]

@@ -1,0 +1,253 @@
+"""The pipeline: recall → merge → filter → rank → fuse → re-rank → compose.
+
+This file alone knows order, deadlines, concurrency and failure. A late or failed channel costs only its candidates; a
+late or failed ranker falls back to recall order; with no candidate at all, what is hot is shown. Every answer says what
+degraded, and carries its own explanation.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from feature_service.compose import Card, compose
+from feature_service.fusion import fuse, rank_by
+from feature_service.merge import merge
+from feature_service.models import ModelServers
+from feature_service.rank import predict_heads, view_of
+from feature_service.stages import Candidates, Channel, Filter, Ranked, Recalled, Request, ReRanker, World
+from serving.errors import ServingError
+
+FALLBACK_CHANNEL = "hot"
+
+
+@dataclass(frozen=True, slots=True)
+class Degraded:
+    """Something that an answer had to do without.
+
+    Attributes:
+        stage: Where, for instance `recall.two_tower`.
+        cause: Why.
+        fallback: What was done instead.
+    """
+
+    stage: str
+    cause: str
+    fallback: str
+
+
+@dataclass(frozen=True, slots=True)
+class StageTime:
+    """When a stage ran: milliseconds since the request's arrival."""
+
+    stage: str
+    start_ms: float
+    duration_ms: float
+
+
+@dataclass(slots=True)
+class Trace:
+    """How an answer came about; filled in as the stages run.
+
+    Attributes:
+        recalled: What each channel found.
+        candidates: The merged candidates, before the filters.
+        dropped_by: The filter that dropped each of them, by its number in the scene; -1 = none did. int8 [n].
+        ranked: What the filters left, by descending score.
+        moves: What re-ranking did, by place in `ranked`.
+        slate: Places in `ranked`, in the answer's order.
+        stages: The stages' times.
+        degraded: What the answer had to do without.
+        log_position: The log position that the features included.
+    """
+
+    recalled: list[Recalled] = field(default_factory=list[Recalled])
+    candidates: Candidates | None = None
+    dropped_by: NDArray[np.int8] = field(default_factory=lambda: np.zeros(0, np.int8))
+    ranked: Ranked | None = None
+    moves: dict[int, list[str]] = field(default_factory=dict[int, list[str]])
+    slate: list[int] = field(default_factory=list[int])
+    stages: list[StageTime] = field(default_factory=list[StageTime])
+    degraded: list[Degraded] = field(default_factory=list[Degraded])
+    log_position: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """An answer and its explanation.
+
+    Attributes:
+        request: What was asked.
+        cards: The slate.
+        versions: The version of each model that the request ran on.
+        trace: How it came about.
+    """
+
+    request: Request
+    cards: tuple[Card, ...]
+    versions: Mapping[str, int]
+    trace: Trace
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pipeline:
+    """The stages, by the names that scenes use.
+
+    Attributes:
+        channels: Recall channels.
+        filters: Filters.
+        rerankers: Re-rankers.
+        servers: The model servers.
+        channel_share: Share of the time left that recall may use.
+        rank_share: Share of the time then left that ranking may use.
+        timer: Seconds on a steady clock; deadlines are times on it.
+    """
+
+    channels: Mapping[str, Channel]
+    filters: Mapping[str, Filter]
+    rerankers: Mapping[str, ReRanker]
+    servers: ModelServers
+    channel_share: float
+    rank_share: float
+    timer: Callable[[], float]
+
+    async def run(self, request: Request, world: World, deadline_s: float) -> Outcome:
+        """Answers a request by `deadline_s` on the timer."""
+        run = _Run(self, request, world, deadline_s)
+        recalled = await run.recall()
+        candidates = run.filter(run.merge(recalled))
+        ranked = await run.rank(candidates)
+        slate = run.rerank(ranked)
+        return run.compose(ranked, slate)
+
+
+class _Run:
+    """One request on its way through the stages."""
+
+    def __init__(self, pipeline: Pipeline, request: Request, world: World, deadline_s: float) -> None:
+        self._pipeline = pipeline
+        self._request = request
+        self._world = world
+        self._deadline_s = deadline_s
+        self._trace = Trace(log_position=world.state.position)
+        self._arrival_s = self._mark_s = pipeline.timer()
+
+    async def recall(self) -> list[Recalled]:
+        """Asks all channels at once; who is late or fails is left out."""
+        scene, world = self._request.scene, self._world
+        tasks = {
+            name: asyncio.ensure_future(self._pipeline.channels[name].recall(self._request, world, quota))
+            for name, quota in scene.channels.items()
+        }
+        await asyncio.wait(tasks.values(), timeout=self._left_s() * self._pipeline.channel_share)
+        recalled = [found for name, task in tasks.items() if (found := self._found(name, task))]
+        if not any(len(each.rows) for each in recalled) and FALLBACK_CHANNEL not in scene.channels:
+            recalled.append(
+                await self._pipeline.channels[FALLBACK_CHANNEL].recall(self._request, world, scene.rank_limit)
+            )
+            self._degrade("recall", "no channel found a room", FALLBACK_CHANNEL)
+        self._trace.recalled = recalled
+        self._stage("recall")
+        return recalled
+
+    def merge(self, recalled: list[Recalled]) -> Candidates:
+        """Puts the channels' rooms together by quota, each room once."""
+        scene = self._request.scene
+        merged = self._trace.candidates = merge(recalled, scene.channels, scene.rank_limit)
+        self._stage("merge")
+        return merged
+
+    def filter(self, candidates: Candidates) -> Candidates:
+        """Drops what must not be shown; the first filter that drops a candidate is remembered."""
+        dropped_by = np.full(len(candidates.rows), -1, np.int8)
+        for number, name in enumerate(self._request.scene.filters):
+            keep = self._pipeline.filters[name].keep(self._request, self._world, candidates.rows)
+            dropped_by[(dropped_by < 0) & ~keep] = number
+        self._trace.dropped_by = dropped_by
+        self._stage("filter")
+        return candidates.take(dropped_by < 0)
+
+    async def rank(self, candidates: Candidates) -> Ranked:
+        """Scores the candidates by the scene's ranker and fusion; without a ranker, in recall order."""
+        ranked = await self._predict(candidates) if len(candidates.rows) else None
+        self._trace.ranked = ranked = ranked or _in_recall_order(candidates)
+        self._stage("rank")
+        return ranked
+
+    def rerank(self, ranked: Ranked) -> NDArray[np.intp]:
+        """Orders the ranked rooms for the slate as a whole."""
+        places = np.arange(len(ranked.scores))
+        for name in self._request.scene.rerank:
+            order = self._pipeline.rerankers[name].order(self._request, self._world, ranked, places)
+            rest = places[~np.isin(places, order.chosen)]
+            places = np.concatenate([order.chosen, rest])
+            for place, move in order.moves.items():
+                self._trace.moves.setdefault(place, []).append(f"{name}: {move}")
+        self._stage("rerank")
+        return places
+
+    def compose(self, ranked: Ranked, places: NDArray[np.intp]) -> Outcome:
+        """Makes the slate of the rooms that are still on air."""
+        rows = ranked.candidates.rows[places]
+        places = places[self._world.live.mask(rows, self._request.now_ms)][: self._request.k]
+        self._trace.slate = places.tolist()
+        cards = compose(self._request, self._world, ranked, places)
+        self._stage("compose")
+        versions = {name: model.version for name, model in self._world.models.items()}
+        return Outcome(self._request, cards, versions, self._trace)
+
+    async def _predict(self, candidates: Candidates) -> Ranked | None:
+        name = self._request.scene.ranker
+        model = self._world.models.get(name)
+        if model is None:
+            if name:
+                self._degrade("rank", f"no version of {name} serves", "recall order")
+            return None
+        view = view_of(self._request, self._world, candidates.rows)
+        self._trace.log_position = self._world.state.position
+        timeout_s = self._left_s() * self._pipeline.rank_share
+        try:
+            predictions = await predict_heads(model, self._pipeline.servers, view, timeout_s)
+        except ServingError as error:
+            self._degrade("rank", str(error), "recall order")
+            return None
+        return _by_score(candidates, model.layout.heads, predictions, self._request.scene.fusion)
+
+    def _found(self, name: str, task: "asyncio.Future[Recalled]") -> Recalled | None:
+        if not task.done():
+            task.cancel()
+            self._degrade(f"recall.{name}", "late", "the other channels")
+            return None
+        error = task.exception()
+        if error is None:
+            return task.result()
+        self._degrade(f"recall.{name}", f"{type(error).__name__}: {error}", "the other channels")
+        return None
+
+    def _left_s(self) -> float:
+        return max(self._deadline_s - self._pipeline.timer(), 0.0)
+
+    def _degrade(self, stage: str, cause: str, fallback: str) -> None:
+        self._trace.degraded.append(Degraded(stage, cause, fallback))
+
+    def _stage(self, name: str) -> None:
+        now_s = self._pipeline.timer()
+        start_ms, duration_ms = (self._mark_s - self._arrival_s) * 1000, (now_s - self._mark_s) * 1000
+        self._trace.stages.append(StageTime(name, start_ms, duration_ms))
+        self._mark_s = now_s
+
+
+def _by_score(
+    candidates: Candidates, heads: tuple[str, ...], predictions: NDArray[np.float32], weights: Mapping[str, float]
+) -> Ranked:
+    scores, contributions = fuse(heads, predictions, weights)
+    order = rank_by(scores, candidates.rows)
+    return Ranked(candidates.take(order), heads, predictions[order], contributions[order], scores[order])
+
+
+def _in_recall_order(candidates: Candidates) -> Ranked:
+    count = len(candidates.rows)
+    scores = np.linspace(1.0, 0.0, count, endpoint=False) if count else np.zeros(0)
+    return Ranked(candidates, (), np.zeros((count, 0), np.float32), np.zeros((count, 0)), scores)

@@ -1,0 +1,37 @@
+"""Ranking: the features of the candidates, and the heads that the served ranker predicts of them."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from feature_service.features.view import View
+from feature_service.live.table import Rows
+from feature_service.models import PREDICTIONS, VECTOR, ModelServers, ServedModel
+from feature_service.stages import Request, World
+from serving import contract
+
+
+def view_of(request: Request, world: World, rows: Rows) -> View:
+    """The columns of a request's user and candidates, as the state stands now."""
+    return world.state.view(request.user_key, rows, world.live.streamer_rows(rows), request.context, request.now_ms)
+
+
+async def predict_heads(model: ServedModel, servers: ModelServers, view: View, timeout_s: float) -> NDArray[np.float32]:
+    """The ranker's predictions, float32 [N, heads], columns as in `model.layout.heads`.
+
+    Raises:
+        ServingError: The model server failed, or was late.
+    """
+    return await model.call(servers, contract.SERVING_DEFAULT, PREDICTIONS, view, timeout_s)
+
+
+async def user_vector(
+    model: ServedModel, servers: ModelServers, request: Request, world: World, timeout_s: float
+) -> NDArray[np.float32]:
+    """The user's vector of the two-tower, float32 [width].
+
+    Raises:
+        ServingError: The model server failed, or was late.
+    """
+    view = view_of(request, world, np.zeros(0, np.intp))
+    vectors = await model.call(servers, contract.USER, VECTOR, view, timeout_s)
+    return vectors[0]

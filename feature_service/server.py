@@ -1,0 +1,141 @@
+"""The gRPC server: converts, calls the service, converts. One error → one status."""
+
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+import grpc
+import grpc.aio
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_health.v1.health import aio as health_aio
+from grpc_reflection.v1alpha import reflection
+
+from feature_service import answers
+from feature_service.checks import Asked, RequestError
+from feature_service.convert import event_from_proto
+from feature_service.features.view import Context
+from feature_service.log.protocol import LogError
+from feature_service.service import FeatureService
+from protos.onair.v1 import recommendation_pb2 as pb
+from protos.onair.v1 import recommendation_pb2_grpc as pb_grpc
+
+SERVICE = "onair.v1.RecommendationService"
+
+Answer = TypeVar("Answer")
+RpcContext = grpc.aio.ServicerContext[Any, Any]
+
+log = logging.getLogger(__name__)
+
+
+class BindError(OSError):
+    """The server's address cannot be listened on."""
+
+
+class RecommendationServicer(pb_grpc.RecommendationServiceServicer):
+    """onair.v1.RecommendationService."""
+
+    def __init__(self, service: FeatureService) -> None:
+        self._service = service
+
+    async def Recommend(  # noqa: N802
+        self, request: pb.RecommendRequest, context: RpcContext
+    ) -> pb.RecommendResponse:
+        """A slate."""
+
+        async def answer() -> pb.RecommendResponse:
+            world = self._service.world()
+            outcome = await self._service.recommend(_asked(request), context.time_remaining(), world)
+            return answers.recommend_response(outcome, world)
+
+        return await _answer(answer, context)
+
+    async def Explain(  # noqa: N802
+        self, request: pb.RecommendRequest, context: RpcContext
+    ) -> pb.ExplainResponse:
+        """A slate with its trace."""
+
+        async def answer() -> pb.ExplainResponse:
+            world = self._service.world()
+            outcome = await self._service.recommend(_asked(request), context.time_remaining(), world)
+            return answers.explain_response(outcome, world)
+
+        return await _answer(answer, context)
+
+    async def GetFeatures(  # noqa: N802
+        self, request: pb.GetFeaturesRequest, context: RpcContext
+    ) -> pb.GetFeaturesResponse:
+        """Feature tensors."""
+
+        async def answer() -> pb.GetFeaturesResponse:
+            where = Context(request.scene, request.context.device, request.context.network, request.context.region)
+            found = self._service.features(
+                request.user_id, list(request.room_ids), where, request.model, self._service.world()
+            )
+            return answers.features_response(
+                found.tensors, found.layout, found.unknown_room_ids, found.now_ms, found.log_position
+            )
+
+        return await _answer(answer, context)
+
+    async def ReportEvents(  # noqa: N802
+        self, request: pb.ReportEventsRequest, context: RpcContext
+    ) -> pb.ReportEventsResponse:
+        """Takes events in."""
+
+        async def answer() -> pb.ReportEventsResponse:
+            results = await self._service.report([event_from_proto(each) for each in request.events])
+            return answers.report_response(results)
+
+        return await _answer(answer, context)
+
+
+async def start_server(service: FeatureService, address: str) -> tuple[grpc.aio.Server, int]:
+    """Starts the server with health and reflection.
+
+    Args:
+        service: What it serves.
+        address: `host:port`; port 0 takes a free one.
+
+    Returns:
+        The running server, and its port.
+
+    Raises:
+        BindError: The address is in use, or is none of this machine.
+    """
+    server = grpc.aio.server(options=[("grpc.so_reuseport", 0), ("grpc.max_receive_message_length", 32 << 20)])
+    pb_grpc.add_RecommendationServiceServicer_to_server(RecommendationServicer(service), server)
+    health = health_aio.HealthServicer()
+    health_pb2_grpc.add_HealthServicer_to_server(health, server)
+    names = (SERVICE, health_pb2.DESCRIPTOR.services_by_name["Health"].full_name, reflection.SERVICE_NAME)
+    reflection.enable_server_reflection(names, server)
+    try:
+        port = server.add_insecure_port(address)
+    except RuntimeError:
+        raise BindError(f"{address}: expected a free address of this machine; is the port in use?") from None
+    await server.start()
+    for name in ("", SERVICE):
+        await health.set(name, health_pb2.HealthCheckResponse.SERVING)
+    return server, port
+
+
+async def _answer(call: Callable[[], Awaitable[Answer]], context: RpcContext) -> Answer:
+    """Runs a call; an error becomes its status."""
+    try:
+        return await call()
+    except RequestError as error:
+        await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
+    except LogError as error:
+        log.exception("events cannot be written")
+        await context.abort(grpc.StatusCode.UNAVAILABLE, str(error))
+
+
+def _asked(request: pb.RecommendRequest) -> Asked:
+    where = Context(device=request.context.device, network=request.context.network, region=request.context.region)
+    return Asked(
+        user_id=request.user_id,
+        scene=request.scene,
+        k=request.k,
+        context=where,
+        page_token=request.page_token,
+        request_id=request.request_id,
+    )

@@ -1,0 +1,143 @@
+"""The service: answers checked requests over the state, the live rooms and the served models. It knows no transport."""
+
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from feature_service import checks
+from feature_service.checks import Asked, RequestError
+from feature_service.clock import NowMs
+from feature_service.features.catalog import Catalog
+from feature_service.features.events import Event
+from feature_service.features.layout import Layout
+from feature_service.features.schema import key_of
+from feature_service.features.state import State
+from feature_service.features.tensors import TensorBuilder, Tensors
+from feature_service.features.view import Context
+from feature_service.live.table import LiveTable
+from feature_service.pipeline import Degraded, Outcome, Pipeline
+from feature_service.rollout import Rollout
+from feature_service.settings import Settings
+from feature_service.stages import World
+from feature_service.stores.keeper import StateKeeper
+from feature_service.stores.protocol import StoreError
+from feature_service.writer import Result, Writer
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureTensors:
+    """The tensors of a user and rooms.
+
+    Attributes:
+        tensors: Packed tensors by name.
+        layout: Their columns.
+        unknown_room_ids: Rooms that the service does not know; they have no row.
+        now_ms: The clock of the features.
+        log_position: The log position that they include.
+    """
+
+    tensors: Tensors
+    layout: Layout
+    unknown_room_ids: list[str]
+    now_ms: int
+    log_position: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeatureService:
+    """Everything that one process serves.
+
+    Attributes:
+        settings: Behaviour.
+        catalog: The features.
+        state: Records and facts.
+        live: The rooms on air.
+        keeper: Loads what a request needs.
+        writer: Takes events in.
+        rollout: The versions that serve.
+        pipeline: The stages.
+        now_ms: The clock.
+    """
+
+    settings: Settings
+    catalog: Catalog
+    state: State
+    live: LiveTable
+    keeper: StateKeeper
+    writer: Writer
+    rollout: Rollout
+    pipeline: Pipeline
+    now_ms: NowMs
+
+    def world(self) -> World:
+        """What the stages of one request read; the versions stay the same while it runs."""
+        generation = self.rollout.current
+        return World(self.state, self.live, generation.index, generation.models)
+
+    async def recommend(self, asked: Asked, timeout_s: float | None, world: World) -> Outcome:
+        """A slate of rooms that are on air now, with its explanation.
+
+        Args:
+            asked: The request.
+            timeout_s: What is left of the caller's deadline; None = the caller set none.
+            world: From `world()`.
+
+        Raises:
+            RequestError: A field of the request is not usable.
+        """
+        request = checks.check(asked, self.settings, self.now_ms())
+        budget_s = min(timeout_s or np.inf, self.settings.service.deadline_ms / 1000)
+        degraded = self._load_user(request.user_key)
+        outcome = await self.pipeline.run(request, world, time.perf_counter() + budget_s)
+        outcome.trace.degraded.extend(degraded)
+        log.debug("request %s: %d rooms", request.request_id, len(outcome.cards))
+        return outcome
+
+    async def report(self, events: Sequence[Event]) -> list[Result]:
+        """Takes events in; the answer comes when they are durable.
+
+        Raises:
+            RequestError: There are none, or too many.
+            LogError: The log cannot be written.
+        """
+        checks.check_count("events", len(events), checks.MAX_EVENTS)
+        return await self.writer.report(events, self.now_ms())
+
+    def features(
+        self, user_id: str, room_ids: Sequence[str], context: Context, model: str, world: World
+    ) -> FeatureTensors:
+        """The tensors of a user and rooms, as a model reads them or as the whole catalogue has them.
+
+        Raises:
+            RequestError: A field is not usable, or no model of that name serves.
+        """
+        checks.check_id("user_id", user_id)
+        checks.check_count("room_ids", len(room_ids), checks.MAX_ROOMS)
+        if model and model not in world.models:
+            raise RequestError(f"model: expected one of {', '.join(sorted(world.models))}, received {model!r}")
+        layout = world.models[model].layout if model else self.catalog.layout()
+        found = {room_id: self.state.rooms.find(key_of("room", room_id)) for room_id in room_ids}
+        rows = np.array([row for row in found.values() if row], np.intp)
+        user_key, now_ms = key_of("user", user_id), self.now_ms()
+        self._load_user(user_key)
+        view = self.state.view(user_key, rows, self.live.streamer_rows(rows), context, now_ms)
+        return FeatureTensors(
+            tensors=TensorBuilder(self.catalog, layout).build(view),
+            layout=layout,
+            unknown_room_ids=[room_id for room_id, row in found.items() if not row],
+            now_ms=now_ms,
+            log_position=self.state.position,
+        )
+
+    def _load_user(self, user_key: int) -> list[Degraded]:
+        """Brings a user's records in; without the store the user is served as an unknown one."""
+        try:
+            self.keeper.ensure_user(user_key)
+        except StoreError as error:
+            return [Degraded("store", str(error), "the records of an unknown user")]
+        return []
