@@ -1,0 +1,99 @@
+"""The heat of rooms: how much happens in them now, and how much more than in the minutes before."""
+
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from feature_service.features import decay
+from feature_service.features.reducers import Entity
+from feature_service.features.state import State
+from feature_service.live.table import Rows
+
+WEIGHTS = MappingProxyType({"enter": 5, "like": 1, "comment": 1, "gift": 5, "follow": 5, "share": 5})
+"""What an event counts, in fifths of a visit: likes and comments come by the dozen. Integers: sums are exact."""
+
+VISIT = 5
+"""What a visit counts."""
+
+MINUTE, TEN_MINUTES = 0, 1
+"""Places of the 1-minute and the 10-minute half-life among those of rooms."""
+
+PRIOR_VISITS = 10.0
+"""How many visits both rates are given in advance, so that a handful of events in an empty room is no burst."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heat:
+    """The heat of rooms.
+
+    Attributes:
+        minute: Visits (and other events as parts of visits), decayed at the 1-minute half-life, float64 [n].
+        ten_minutes: The same at the 10-minute half-life, float64 [n].
+    """
+
+    minute: NDArray[np.float64]
+    ten_minutes: NDArray[np.float64]
+
+    def lift(self) -> NDArray[np.float64]:
+        """The rate of the last minute over that of the last ten: 1 = as before, at most 10, float64 [n]."""
+        return (10 * self.minute + PRIOR_VISITS) / (self.ten_minutes + PRIOR_VISITS)
+
+    def score(self) -> NDArray[np.float64]:
+        """√(size) · lift, float64 [n].
+
+        The root damps the size, so that a few head streamers do not take all; the lift raises what has just begun (a
+        PK, a song) the moment its events come, and falls with the 1-minute half-life.
+        """
+        return np.sqrt(self.ten_minutes) * self.lift()
+
+
+class Thermometer:
+    """Reads the heat of all rooms on air again and again: where nothing happened since, the last reading cools down.
+
+    So the cost follows the events, not the rooms: with 20,000 rooms of which 500 had events, 0.6 ms instead of 6 ms.
+    """
+
+    def __init__(self) -> None:
+        self._read_ms = 0
+        self._events = np.zeros(0, np.int64)
+        self._visits = np.zeros((2, 0))
+
+    def read(self, state: State, rows: Rows, now_ms: int) -> Heat:
+        """The heat of these rooms at `now_ms`.
+
+        Args:
+            state: The records; the same at every reading.
+            rows: Rows of rooms, [n].
+            now_ms: Unix milliseconds; when it lies before the last reading, all is read anew.
+        """
+        totals = state.rooms.fields["total"]
+        if len(totals) > len(self._events) or now_ms < self._read_ms:
+            self._events = np.zeros(len(totals), np.int64)
+            self._visits = np.zeros((2, len(totals)))
+        self._cool(now_ms)
+        # A row that another room has taken over shows other totals, or next to no heat: it was off air for an hour.
+        events = totals[rows].sum(axis=1)
+        changed = events != self._events[rows]
+        self._events[rows] = events
+        heat = read(state, rows[changed], now_ms)
+        self._visits[MINUTE, rows[changed]] = heat.minute
+        self._visits[TEN_MINUTES, rows[changed]] = heat.ten_minutes
+        return Heat(self._visits[MINUTE, rows], self._visits[TEN_MINUTES, rows])
+
+    def _cool(self, now_ms: int) -> None:
+        half_lives_ms = 1000 * np.array(decay.HALF_LIVES_S[Entity.ROOM][:2])
+        self._visits *= 2.0 ** (-(now_ms - self._read_ms) / half_lives_ms)[:, None]
+        self._read_ms = now_ms
+
+
+def read(state: State, rows: Rows, now_ms: int) -> Heat:
+    """The heat of these rooms at `now_ms`; 6 ms for 20,000."""
+    block = decay.sums_field(Entity.ROOM)
+    epochs = state.rooms.fields[decay.epochs_field(Entity.ROOM)][rows]
+    sums = np.zeros(epochs.shape, np.int64)
+    for signal, weight in WEIGHTS.items():
+        sums += weight * state.rooms.fields[f"{block}.{signal}"][rows]
+    visits = decay.read(sums[:, None], epochs, Entity.ROOM, now_ms)[:, 0].astype(np.float64) / VISIT
+    return Heat(visits[:, MINUTE], visits[:, TEN_MINUTES])

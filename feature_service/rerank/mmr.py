@@ -1,0 +1,72 @@
+"""The re-ranker `mmr`: a slate that is relevant and diverse, by Maximal Marginal Relevance.
+
+Carbonell and Goldstein, SIGIR 1998: choose again and again the room with the greatest
+
+    λ · relevance − (1 − λ) · max over the rooms chosen so far of similarity.
+
+Here relevance is the fusion's score, scaled to 0 to 1 over the pool, and the maximum goes over the last
+`Scene.diversity_window` chosen rooms only, for what a viewer has scrolled past is no repetition any more.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from feature_service.rerank.moves import moves, pool_of
+from feature_service.rerank.similarity import Similarity, similarity
+from feature_service.stages import Order, Ranked, Request, World
+
+
+class MaximalMarginalRelevance:
+    """Chooses a slate from the head of the ranked list; λ is `Scene.diversity`."""
+
+    def order(self, request: Request, world: World, ranked: Ranked, places: NDArray[np.intp]) -> Order:
+        """The slate's k places first; rooms whose score is not finite are not touched."""
+        pool = pool_of(ranked, places, request.k)
+        if not len(pool):
+            return Order(pool)
+        alike = similarity(world.state, ranked.candidates.rows[pool])
+        chosen, likeness = _choose(
+            _relevance(ranked.scores[pool]),
+            alike,
+            count=min(request.k, len(pool)),
+            balance=request.scene.diversity,
+            window=max(request.scene.diversity_window, 1),
+        )
+
+        def because(room: int, taken: int) -> str:
+            like = int(np.argmax(likeness[:taken, room]))
+            return f"{alike.word(room, chosen[like])} as place {like + 1}"
+
+        return Order(pool[chosen], moves(pool, chosen, because))
+
+
+def _choose(
+    relevance: NDArray[np.float64], alike: Similarity, *, count: int, balance: float, window: int
+) -> tuple[list[int], NDArray[np.float64]]:
+    """Chooses rooms; of equal ones the first.
+
+    Args:
+        relevance: float64 [n], 0 to 1.
+        alike: Compares the rooms.
+        count: Rooms to choose.
+        balance: λ, 0 to 1.
+        window: How many of the rooms chosen last count.
+
+    Returns:
+        The chosen rooms as indices in the pool, and how alike each room is to them, float64 [count, n].
+    """
+    gain = balance * relevance
+    likeness = np.zeros((count, len(gain)))
+    chosen: list[int] = []
+    for turn in range(count):
+        penalty = (1 - balance) * likeness[max(turn - window, 0) : turn].max(axis=0, initial=0)
+        best = int(np.argmax(gain - penalty))
+        chosen.append(best)
+        gain[best] = -np.inf
+        likeness[turn] = alike.to(best)
+    return chosen, likeness
+
+
+def _relevance(scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    low, high = float(scores.min()), float(scores.max())
+    return (scores - low) / (high - low) if high > low else np.ones(len(scores))
