@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from operator import attrgetter
 from typing import Any
 
-from feature_service.features.events import AttributeValue, Event, EventKind
+from feature_service.features.events import NO_ATTRIBUTES, AttributeValue, Event, EventKind
 from protos.onair.v1 import event_pb2
 
 _DEFAULTS: Mapping[str, Any] = {"event_id": "", "time_ms": 0} | Event._field_defaults
@@ -53,7 +53,9 @@ def event_from_proto(message: event_pb2.Event) -> Event:
         if not message.HasField(name):
             values[_PLACE[name]] = _DEFAULTS[name]
     values[_PLACE["content"]] = tuple(message.content)
-    values[_PLACE["attributes"]] = {name: _value(name, each) for name, each in message.attributes.items()}
+    values[_PLACE["attributes"]] = (
+        {name: _value(name, each) for name, each in message.attributes.items()} if message.attributes else NO_ATTRIBUTES
+    )
     return Event._make(values)
 
 

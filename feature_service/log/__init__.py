@@ -1,1 +1,1 @@
-"""The event log: what is acknowledged is durable here, in the order that is the truth."""
+"""The event log: the truth from which records and facts follow."""

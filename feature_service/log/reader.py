@@ -1,0 +1,128 @@
+"""Reads a local log, also while another process writes it."""
+
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from feature_service.convert import event_from_proto
+from feature_service.features.events import Event
+from feature_service.log.protocol import LogError
+from feature_service.log.segment import MAX_PAYLOAD_BYTES, decode, first_positions, is_torn, segment_path
+from protos.onair.v1 import event_pb2
+
+_CHUNK_BYTES = 1 << 20
+
+
+class LogReader:
+    """A place in a log, from which a follower reads on whenever it likes.
+
+    What it reads has been written, but it may be acknowledged only a moment later.
+    """
+
+    def __init__(self, folder: Path, position: int) -> None:
+        """Opens the log.
+
+        Args:
+            folder: The log's folder; it may still be empty.
+            position: The first event to read.
+
+        Raises:
+            LogError: The log begins after that position.
+        """
+        firsts = first_positions(folder)
+        if firsts and position < firsts[0]:
+            raise LogError(
+                f"{folder}: expected a position of {firsts[0]} (the log's first) or more, received {position}"
+            )
+        self._folder = folder
+        self._from = position
+        self._first = max((first for first in firsts if first <= position), default=position)
+        self._position = self._first
+        self._offset = 0
+        self._file: int | None = None
+
+    def poll(self) -> Iterator[tuple[int, Event]]:
+        """The events that are there by now, each with its position; stops at the last complete record.
+
+        Raises:
+            LogError: A record is damaged, or a segment is missing.
+        """
+        while (file := self._open()) is not None:
+            is_last = first_positions(self._folder)[-1] == self._first
+            for payload in self._payloads(file, is_last=is_last):
+                position = self._position - 1
+                if position >= self._from:
+                    yield position, event_from_proto(event_pb2.Event.FromString(payload))
+            if not self._advance(is_last=is_last):
+                return
+
+    def close(self) -> None:
+        """Closes the file that is being read."""
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+
+    def _open(self) -> int | None:
+        """The file of the segment; None when there is none yet."""
+        if self._file is None:
+            with suppress(FileNotFoundError):
+                self._file = os.open(segment_path(self._folder, self._first), os.O_RDONLY | os.O_CLOEXEC)
+        return self._file
+
+    def _payloads(self, file: int, *, is_last: bool) -> Iterator[bytes]:
+        """Payloads of the segment from the present offset on; the place moves with each."""
+        size = _CHUNK_BYTES
+        while chunk := os.pread(file, size, self._offset):
+            start, done = self._offset, 0
+            for done, payload in decode(chunk):
+                self._offset = start + done
+                self._position += 1
+                yield payload
+            if len(chunk) < size and done < len(chunk):
+                self._check_end(chunk[done:], is_last=is_last)
+                return
+            if not done:
+                size = self._larger(size)
+
+    def _larger(self, size: int) -> int:
+        """The next size of a chunk that held no whole record."""
+        if size > MAX_PAYLOAD_BYTES:
+            raise LogError(self._damage())
+        return 4 * size
+
+    def _check_end(self, rest: bytes, *, is_last: bool) -> None:
+        if not (is_last and is_torn(rest)):
+            raise LogError(self._damage())
+
+    def _advance(self, *, is_last: bool) -> bool:
+        """Goes on to the next segment, if there is one.
+
+        `is_last` was looked up before the segment was read to its end, so a writer's new segment is no false alarm.
+        """
+        if self._position > self._first and segment_path(self._folder, self._position).exists():
+            self.close()
+            self._first, self._offset = self._position, 0
+            return True
+        if not is_last:
+            raise LogError(
+                f"{segment_path(self._folder, self._first)}: expected a segment at position {self._position} behind it"
+            )
+        return False
+
+    def _damage(self) -> str:
+        path = segment_path(self._folder, self._first)
+        return f"{path}: damaged record at offset {self._offset} (position {self._position}), not at the log's end"
+
+
+def read_log(folder: Path, position: int) -> Iterator[tuple[int, Event]]:
+    """The events of a log from a position to the end as it is now, each with its position.
+
+    Raises:
+        LogError: The position is before the log's first event, a record is damaged, or a segment is missing.
+    """
+    reader = LogReader(folder, position)
+    try:
+        yield from reader.poll()
+    finally:
+        reader.close()
