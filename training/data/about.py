@@ -12,7 +12,7 @@ from feature_service.features.events import AttributeValue, Event, EventKind
 from training.data.errors import DataError
 from training.data.locations import first_line, locate
 from training.data.sources import Written
-from training.heads import HEADS
+from training.heads import HEAD_NAMES, HEADS
 
 FILE = "about.json"
 
@@ -80,13 +80,28 @@ class Observer:
                 self._content_width = len(event.content)
             yield event
 
-    def about(self, importer: str, source: str, lacks: tuple[str, ...], written: Written) -> About:
-        """The description of the log that the events became."""
+    def about(
+        self,
+        importer: str,
+        source: str,
+        lacks: tuple[str, ...],
+        written: Written,
+        heads: tuple[str, ...] = HEAD_NAMES,
+    ) -> About:
+        """The description of the log that the events became.
+
+        Args:
+            importer: What made it.
+            source: From what.
+            lacks: What the data does not have.
+            written: What `write_log` said.
+            heads: Those that may have labels; without an event that decides it, a head has none.
+        """
         return About(
             importer=importer,
             source=source,
             lacks=lacks,
-            heads=tuple(name for name, head in HEADS.items() if head.kind in self._kinds),
+            heads=tuple(name for name in heads if HEADS[name].kind in self._kinds),
             attributes=self._attributes,
             content_width=self._content_width,
             events=written.events,

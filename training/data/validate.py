@@ -1,0 +1,148 @@
+"""Validation of an event log: every bad row with its file, row, field and reason."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+from pyarrow import fs
+
+from feature_service.features.events import MAX_LATENESS_MS, Event, problem
+from training.data.errors import DataError
+from training.data.event_schema import to_events
+from training.data.locations import shards
+from training.data.sources import batches, opened, order_ms
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something wrong with a log.
+
+    Attributes:
+        file: The shard.
+        row: 0-based row in it; -1 = the shard as a whole.
+        field: Field of the event; empty for a whole shard.
+        why: What was expected and received.
+    """
+
+    file: str
+    row: int
+    field: str
+    why: str
+
+    def __str__(self) -> str:
+        place = f"{self.file}: row {self.row}: {self.field}" if self.row >= 0 else self.file
+        return f"{place}: {self.why}"
+
+
+class Validation:
+    """Goes through a log; one pass.
+
+    Attributes:
+        files: Shards looked at so far.
+        rows: Rows looked at so far, for showing progress.
+    """
+
+    def __init__(self, uri: str | Path, *, now_ms: int) -> None:
+        """Prepares the pass.
+
+        Args:
+            uri: The log.
+            now_ms: The clock, Unix milliseconds; events beyond it are findings.
+
+        Raises:
+            DataError: There is no log.
+        """
+        self._filesystem, self._files = shards(uri)
+        self._now_ms = now_ms
+        self._last_ms = 0
+        self._recent = _RecentIds()
+        self.files = 0
+        self.rows = 0
+
+    def __iter__(self) -> Iterator[Finding]:
+        """Yields what is wrong, in order; a shard that cannot be read is one finding, and the rest is still checked."""
+        for path in self._files:
+            yield from _shard(self, self._filesystem, path)
+            self.files += 1
+
+    def check(self, event: Event) -> Iterator[tuple[str, str]]:
+        """What is wrong with the next event of the log, as pairs of field and reason."""
+        found = problem(event, self._now_ms)
+        if found:
+            field, _, why = found.partition(": ")
+            yield field, why
+        time_ms = order_ms(event)
+        if time_ms < self._last_ms:
+            yield "time_ms", f"expected events in order of time, received {time_ms} after {self._last_ms}"
+        self._last_ms = max(self._last_ms, time_ms)
+        if event.event_id and not self._recent.add(event.event_id, self._last_ms):
+            yield "event_id", f"expected a unique id, received {event.event_id} again"
+
+
+def validate(uri: str | Path, *, now_ms: int) -> Validation:
+    """Checks a log: every event by `problem`, their order, and duplicate ids within `MAX_LATENESS_MS`.
+
+    Args:
+        uri: The log.
+        now_ms: The clock, Unix milliseconds.
+
+    Returns:
+        The findings, to be iterated once; it counts files and rows as it goes.
+
+    Raises:
+        DataError: There is no log.
+    """
+    return Validation(uri, now_ms=now_ms)
+
+
+class _RecentIds:
+    """The ids of the last one to two `MAX_LATENESS_MS`, in two generations, so that memory does not grow."""
+
+    def __init__(self) -> None:
+        self._new: set[str] = set()
+        self._old: set[str] = set()
+        self._since_ms = 0
+
+    def add(self, event_id: str, time_ms: int) -> bool:
+        """Remembers an id; says whether it is new."""
+        if time_ms - self._since_ms > MAX_LATENESS_MS:
+            recent = time_ms - self._since_ms <= 2 * MAX_LATENESS_MS
+            self._old, self._new, self._since_ms = (self._new if recent else set()), set(), time_ms
+        known = event_id in self._new or event_id in self._old
+        self._new.add(event_id)
+        return not known
+
+
+def _shard(validation: Validation, filesystem: fs.FileSystem, path: str) -> Iterator[Finding]:
+    row = 0
+    try:
+        with opened(filesystem, path) as shard:
+            for batch in batches(shard):
+                for event in _events(batch):
+                    pairs = [_refused(event)] if isinstance(event, DataError) else validation.check(event)
+                    yield from (Finding(path, row, field, why) for field, why in pairs)
+                    row += 1
+                    validation.rows += 1
+    except DataError as error:
+        yield Finding(path, -1, "", str(error).removeprefix(f"{path}: "))
+
+
+def _events(batch: pa.RecordBatch) -> Sequence[Event | DataError]:
+    """The events of a batch; where one cannot be made, why."""
+    try:
+        return list(to_events(batch))
+    except DataError:
+        return [_event(batch.slice(row, 1)) for row in range(batch.num_rows)]
+
+
+def _event(row: pa.RecordBatch) -> Event | DataError:
+    try:
+        return next(to_events(row))
+    except DataError as error:
+        return error
+
+
+def _refused(error: DataError) -> tuple[str, str]:
+    field, _, why = str(error).partition(": ")
+    return field, why
