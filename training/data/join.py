@@ -1,0 +1,243 @@
+"""The label join: credits the events that follow impressions to them, over columns."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from feature_service.features.events import EventKind
+from feature_service.features.schema import key_of
+from training.heads import HEAD_NAMES, HEADS, LONG_WATCH_MS, Head
+
+JOIN_COLUMNS = (
+    "event_id",
+    "kind",
+    "time_ms",
+    "user_id",
+    "room_id",
+    "streamer_id",
+    "request_id",
+    "watch_ms",
+    "sampled",
+)
+"""The columns of the log that the join reads."""
+
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """The labels of all impressions of a log.
+
+    Attributes:
+        event: Position of each impression in the log, int64 [M], ascending.
+        labels: A column a head of `training.heads.HEADS`, float32 [M, heads]; 0 where masked.
+        mask: Whether the label exists, bool [M, heads].
+    """
+
+    event: Ints
+    labels: NDArray[np.float32]
+    mask: NDArray[np.bool_]
+
+    def of(self, event: Ints) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+        """Labels and mask of the impressions at these positions, int64 [N]."""
+        rows = np.searchsorted(self.event, event)
+        return self.labels[rows], self.mask[rows]
+
+
+@dataclass(frozen=True, slots=True)
+class EnterColumns:
+    """All visits of a log that began, in its order.
+
+    Attributes:
+        time_ms: Unix milliseconds, int64 [E].
+        user: User key, int64 [E].
+        streamer: Streamer key, int64 [E].
+        room: Room key, int64 [E].
+    """
+
+    time_ms: Ints
+    user: Ints
+    streamer: Ints
+    room: Ints
+
+
+def join(table: pa.Table, heads: Sequence[str] | None = None) -> Labels:
+    """Labels every impression of a log.
+
+    An event counts for one impression: the latest one not after it, of the same request, user and room where the event
+    carries a request id, else of the same user and room that was truly shown. A follow goes by streamer in place of
+    room. It counts for a head within the head's window.
+
+    * A head is masked where its window reaches beyond the end of the log, whatever happened until then: to keep only
+      the early positives would bias the last hours.
+    * Of several visits after one impression the longest counts. A visit that has no leave within the window (it goes
+      on, or the leave was lost) has no watch time and no long watch. One that ended with its room counts as it is.
+
+    Args:
+        table: `JOIN_COLUMNS` of a log, in its order; late events count too.
+        heads: Heads that have labels in this log; None = those whose events occur in it.
+    """
+    log = _Log.of(table)
+    impressions = np.flatnonzero(log.kind == EventKind.IMPRESSION)
+    if heads is None:
+        kinds = set(np.unique(log.kind).tolist())
+        heads = [name for name, head in HEADS.items() if head.kind in kinds]
+    credited = _Credits(log, impressions)
+    remaining_ms = (int(log.time_ms.max()) if len(log.time_ms) else 0) - log.time_ms[impressions]
+    labels = np.zeros((len(impressions), len(HEADS)), np.float32)
+    mask = np.zeros(labels.shape, np.bool_)
+    entered = credited.happened(HEADS["enter"])
+    for column, name in enumerate(HEAD_NAMES):
+        if name not in heads:
+            continue
+        head = HEADS[name]
+        mature = remaining_ms >= head.window_s * 1000
+        if head.kind is EventKind.LEAVE:
+            left, watch_ms = credited.happened(head), credited.longest(head, log.watch_ms)
+            labels[:, column] = watch_ms >= LONG_WATCH_MS if head.binary else watch_ms / 1000
+            mask[:, column] = mature & (left | (~entered & (not head.given_enter)))
+        else:
+            labels[:, column] = credited.happened(head)
+            mask[:, column] = mature
+    labels[~mask] = 0
+    return Labels(impressions, labels, mask)
+
+
+def enters_of(table: pa.Table) -> EnterColumns:
+    """The visits that began, each event id once.
+
+    Args:
+        table: `JOIN_COLUMNS` of a log.
+    """
+    entered = table.filter(pa.array(table["kind"].to_numpy() == EventKind.ENTER))
+    _, first = np.unique(_codes(entered["event_id"]), return_index=True)
+    entered = entered.take(pa.array(np.sort(first)))
+    return EnterColumns(
+        entered["time_ms"].to_numpy(),
+        _keys("user", entered["user_id"]),
+        _keys("streamer", entered["streamer_id"]),
+        _keys("room", entered["room_id"]),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Log:
+    """The columns of a log as numbers; `by_*` say which events belong together, -1 = by another rule."""
+
+    kind: NDArray[np.int8]
+    time_ms: Ints
+    watch_ms: Ints
+    by_request: Ints
+    by_room: Ints
+    follow_by_request: Ints
+    follow_by_streamer: Ints
+
+    @classmethod
+    def of(cls, table: pa.Table) -> "_Log":
+        user, room, streamer = (_codes(table[name]) for name in ("user_id", "room_id", "streamer_id"))
+        encoded = _encoded(table["request_id"])
+        requests = encoded.indices.to_numpy().astype(np.int64)
+        no_request = requests == encoded.dictionary.index("").as_py()
+        request = _pairs(user, requests)
+        kind = table["kind"].to_numpy()
+        shown = ~table["sampled"].to_numpy() & (no_request | (kind == EventKind.IMPRESSION))
+        return cls(
+            kind=kind,
+            time_ms=table["time_ms"].to_numpy(),
+            watch_ms=table["watch_ms"].to_numpy(),
+            by_request=np.where(no_request, -1, _pairs(request, room)),
+            by_room=np.where(shown, _pairs(user, room), -1),
+            follow_by_request=np.where(no_request, -1, _pairs(request, streamer)),
+            follow_by_streamer=np.where(shown, _pairs(user, streamer), -1),
+        )
+
+
+class _Credits:
+    """Which impression each event is credited to."""
+
+    def __init__(self, log: _Log, impressions: Ints) -> None:
+        self._log = log
+        self._impressions = impressions
+        self._found: dict[EventKind, tuple[Ints, Ints]] = {}
+
+    def happened(self, head: Head) -> NDArray[np.bool_]:
+        """Whether each impression was followed by an event of the head, bool [M]."""
+        rows, _ = self._within(head)
+        hit = np.zeros(len(self._impressions), np.bool_)
+        hit[rows] = True
+        return hit
+
+    def longest(self, head: Head, amounts: Ints) -> Ints:
+        """The greatest amount of the head's events after each impression, int64 [M]; 0 without any."""
+        rows, events = self._within(head)
+        greatest = np.zeros(len(self._impressions), np.int64)
+        np.maximum.at(greatest, rows, amounts[events])
+        return greatest
+
+    def _within(self, head: Head) -> tuple[Ints, Ints]:
+        """Impression row and log position of each event that counts for the head."""
+        if head.kind not in self._found:
+            self._found[head.kind] = self._credited(head.kind)
+        rows, events = self._found[head.kind]
+        time_ms = self._log.time_ms
+        soon = time_ms[events] - time_ms[self._impressions[rows]] <= head.window_s * 1000
+        return rows[soon], events[soon]
+
+    def _credited(self, kind: EventKind) -> tuple[Ints, Ints]:
+        log = self._log
+        follow = kind is EventKind.FOLLOW
+        groups = (log.follow_by_request, log.follow_by_streamer) if follow else (log.by_request, log.by_room)
+        events = np.flatnonzero(log.kind == kind)
+        found = [_latest_before(group, log.time_ms, self._impressions, events) for group in groups]
+        rows, credited = (np.concatenate(each) for each in zip(*found, strict=True))
+        return rows, credited
+
+
+def _latest_before(group: Ints, time_ms: Ints, impressions: Ints, events: Ints) -> tuple[Ints, Ints]:
+    """The latest impression of its group not after each event.
+
+    Args:
+        group: Which events of the log belong together, int64 [L]; -1 = with none.
+        time_ms: int64 [L].
+        impressions: Log positions, int64 [M].
+        events: Log positions, int64 [E].
+
+    Returns:
+        Rows of `impressions` and log positions of the events that have one, int64 [C] each.
+    """
+    both = np.concatenate([impressions, events])
+    is_event = np.arange(len(both)) >= len(impressions)
+    order = np.lexsort((is_event, time_ms[both], group[both]))
+    # Sorted by group, then time, then impressions first: the one to credit is the last impression passed.
+    passed = np.maximum.accumulate(np.where(is_event[order], -1, np.arange(len(order))))
+    places = np.flatnonzero(is_event[order] & (passed >= 0))
+    rows, found = order[passed[places]], both[order[places]]
+    same = (group[both[rows]] == group[found]) & (group[found] >= 0)
+    return rows[same], found[same]
+
+
+def _encoded(column: pa.ChunkedArray) -> pa.DictionaryArray:
+    """Texts as numbers of a dictionary that all chunks share."""
+    encoded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
+    return encoded.unify_dictionaries().combine_chunks()
+
+
+def _codes(column: pa.ChunkedArray) -> Ints:
+    """A number for each distinct text, int64 [L]."""
+    return _encoded(column).indices.to_numpy().astype(np.int64)
+
+
+def _pairs(first: Ints, second: Ints) -> Ints:
+    """A number for each distinct pair of numbers, int64 [L]."""
+    width = int(second.max()) + 1 if len(second) else 1
+    return np.unique(first * width + second, return_inverse=True)[1].astype(np.int64)
+
+
+def _keys(kind: str, column: pa.ChunkedArray) -> Ints:
+    """The int64 key of each id; each distinct id is hashed once."""
+    encoded = _encoded(column)
+    keys = np.array([key_of(kind, text) for text in encoded.dictionary.to_pylist()], np.int64)
+    return keys[encoded.indices.to_numpy()]

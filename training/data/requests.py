@@ -1,0 +1,92 @@
+"""Requests in a log: the impressions of each, known when the log first speaks of it."""
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from feature_service.features.events import MAX_LATENESS_MS, Event, EventKind, is_late
+from training.data.sources import order_ms
+
+SPAN_MS = 600_000
+"""Impressions of a request are gathered for so long; later ones are a slate of their own."""
+
+Numbered = tuple[int, Event]
+"""An event and its position in the log."""
+
+
+@dataclass(slots=True)
+class Counts:
+    """What a replay has met so far.
+
+    Attributes:
+        events: Events read.
+        slates: Slates sampled.
+        candidates: Impressions sampled.
+        sampled: Of those, drawn among the rooms live then and not shown.
+        duplicates: Events left out because their id came within the hour before.
+        late: Events that came too late for the records; a late impression is no sample.
+    """
+
+    events: int = 0
+    slates: int = 0
+    candidates: int = 0
+    sampled: int = 0
+    duplicates: int = 0
+    late: int = 0
+
+
+def with_slates(events: Iterable[Event], counts: Counts) -> Iterator[tuple[Event, list[Numbered] | None]]:
+    """Yields the events of a log in order, each with the slate that was asked for just before it.
+
+    A slate is what one user saw of one request (without a request id: at one time). The features of a slate must be as
+    of its request, but impressions come one by one while the viewer scrolls, and the enter of the first may come
+    before the second. So a slate comes with the first event of its request, whatever its kind. Memory holds the events
+    of `SPAN_MS` and the ids of two hours.
+
+    Args:
+        events: In order of `order_ms`.
+        counts: Is kept up to date.
+    """
+    ids = _RecentIds()
+    waiting: deque[tuple[int, Event]] = deque()
+    slates: dict[tuple[str, str | int], list[Numbered]] = {}
+    for position, event in enumerate(events):
+        now_ms = order_ms(event)
+        counts.events += 1
+        if ids.repeated(event.event_id, now_ms):
+            counts.duplicates += 1
+            continue
+        while waiting and waiting[0][0] + SPAN_MS < now_ms:
+            earlier = waiting.popleft()[1]
+            yield earlier, slates.pop(_request(earlier), None)
+        if is_late(event):
+            counts.late += 1
+        elif event.kind is EventKind.IMPRESSION:
+            slates.setdefault(_request(event), []).append((position, event))
+        waiting.append((now_ms, event))
+    for _, event in waiting:
+        yield event, slates.pop(_request(event), None)
+
+
+def _request(event: Event) -> tuple[str, str | int]:
+    return event.user_id, event.request_id or event.time_ms
+
+
+class _RecentIds:
+    """The event ids of the last hour, in two halves that take turns, so that nothing is searched to be forgotten."""
+
+    def __init__(self) -> None:
+        self._newer: dict[str, int] = {}
+        self._older: dict[str, int] = {}
+        self._turn_ms = 0
+
+    def repeated(self, event_id: str, now_ms: int) -> bool:
+        """Whether the id came within `MAX_LATENESS_MS`; if not, remembers it."""
+        if now_ms >= self._turn_ms:
+            self._older, self._newer = self._newer, {}
+            self._turn_ms = now_ms + MAX_LATENESS_MS
+        known_ms = self._newer.get(event_id) or self._older.get(event_id)
+        if known_ms is not None and now_ms - known_ms <= MAX_LATENESS_MS:
+            return True
+        self._newer[event_id] = now_ms
+        return False

@@ -1,0 +1,136 @@
+"""Room versions: collects what the room tower sees of each room, from start to end."""
+
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+import numpy as np
+
+from feature_service.features.catalog import Catalog
+from feature_service.features.events import Event, EventKind
+from feature_service.features.layout import DTYPES, Layout
+from feature_service.features.reducers import Entity
+from feature_service.features.schema import Feature, key_of
+from feature_service.features.state import State
+from feature_service.features.tensors import TensorBuilder, Tensors
+from feature_service.features.view import Context
+from feature_service.live.table import LiveTable
+from training.data.chunks import CANDIDATE_TENSORS, item_shape
+from training.data.samples import RoomVersions
+
+CARRIED = (
+    "streamer.id",
+    "streamer.category",
+    "streamer.attribute.*",
+    "room.category",
+    "room.language",
+    "room.activity",
+    "room.title",
+    "room.content",
+    "room.attribute.*",
+)
+"""Features that make a new version when they change; counts of the streamer change with every event and do not."""
+
+REFRESH_MS = 1_800_000
+"""A renewal after so long makes a new version in any case, which takes in the streamer's counts of that moment."""
+
+_OFF = (EventKind.ROOM_ENDED, EventKind.ROOM_BLOCKED)
+
+
+@dataclass(slots=True)
+class _Version:
+    """A version that still holds: tensors [1, …], `lease_ms` = when the room goes off air without a renewal."""
+
+    tensors: Tensors
+    streamer: int
+    start_ms: int
+    lease_ms: int
+    trace: bytes
+    stop_ms: int = 0
+
+
+class VersionCollector:
+    """Follows the rooms of a state; closed versions wait to be taken."""
+
+    def __init__(self, catalog: Catalog, layout: Layout, state: State, live: LiveTable) -> None:
+        self._layout = layout.select(CANDIDATE_TENSORS)
+        self._builder = TensorBuilder(catalog, self._layout)
+        self._state = state
+        self._live = live
+        self._open: dict[int, _Version] = {}
+        self._closed: list[tuple[int, _Version]] = []
+        carried = [feature for feature in catalog.features if any(fnmatchcase(feature.name, each) for each in CARRIED)]
+        self._room_fields = _fields(carried, Entity.ROOM)
+        self._streamer_fields = _fields(carried, Entity.STREAMER)
+
+    def learn(self, event: Event, row: int) -> None:
+        """Follows a room event that state and live table have taken in; `row` is the room's."""
+        key = key_of("room", event.room_id)
+        held = self._open.get(key)
+        if event.kind in _OFF:
+            self.close(key, event.time_ms)
+            return
+        streamer_row = int(self._live.streamer_rows(np.array([row]))[0])
+        trace = self._trace(row, streamer_row)
+        if held is not None:
+            renewed = event.time_ms < held.lease_ms
+            held.lease_ms = int(self._state.rooms.fields["lease_until_ms"][row]) if renewed else held.lease_ms
+            if renewed and trace == held.trace and event.time_ms - held.start_ms < REFRESH_MS:
+                return
+            self.close(key, event.time_ms)
+        if self._live.on_air(row, event.time_ms):
+            self._open[key] = self._version(row, streamer_row, event.time_ms, trace)
+
+    def close(self, key: int, now_ms: int) -> None:
+        """Ends a room's version now, or when its lease ran out; no version, nothing to do."""
+        version = self._open.pop(key, None)
+        if version is not None:
+            version.stop_ms = max(version.start_ms, min(now_ms, version.lease_ms))
+            self._closed.append((key, version))
+
+    def close_all(self) -> None:
+        """Ends all versions where their leases run out."""
+        for key in list(self._open):
+            self.close(key, self._open[key].lease_ms)
+
+    def take(self) -> RoomVersions:
+        """The versions that were closed since the last call."""
+        closed, self._closed = self._closed, []
+        return RoomVersions(
+            tensors={
+                tensor.name: np.concatenate(
+                    [np.empty((0, *item_shape(tensor)), DTYPES[tensor.name])]
+                    + [version.tensors[tensor.name] for _, version in closed]
+                )
+                for tensor in self._layout.tensors
+            },
+            room=np.array([key for key, _ in closed], np.int64),
+            streamer=np.array([version.streamer for _, version in closed], np.int64),
+            start_ms=np.array([version.start_ms for _, version in closed], np.int64),
+            stop_ms=np.array([version.stop_ms for _, version in closed], np.int64),
+        )
+
+    def _version(self, row: int, streamer_row: int, now_ms: int, trace: bytes) -> _Version:
+        view = self._state.view(0, np.array([row]), np.array([streamer_row]), Context(), now_ms)
+        fields = self._state.rooms.fields
+        return _Version(
+            tensors=self._builder.build(view),
+            streamer=int(fields["streamer"][row]),
+            start_ms=now_ms,
+            lease_ms=int(fields["lease_until_ms"][row]),
+            trace=trace,
+        )
+
+    def _trace(self, row: int, streamer_row: int) -> bytes:
+        """The bytes of the record fields that the carried features read."""
+        rooms, streamers = self._state.rooms.fields, self._state.streamers.fields
+        return b"".join(
+            [rooms[name][row].tobytes() for name in self._room_fields]
+            + [streamers[name][streamer_row].tobytes() for name in self._streamer_fields]
+        )
+
+
+def _fields(features: list[Feature], entity: Entity) -> tuple[str, ...]:
+    """The record fields behind the features of one entity, without the times at which they were given."""
+    memories = [memory for feature in features for memory in feature.memories if memory.entity is entity]
+    names = [name for memory in memories for name, _, _ in memory.fields()]
+    return tuple(dict.fromkeys(name for name in names if not name.startswith("given_ms.")))
