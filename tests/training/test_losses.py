@@ -1,0 +1,151 @@
+"""Losses against values derived by hand."""
+
+from math import exp, log, log1p
+
+import numpy as np
+import pytest
+import tensorflow as tf
+import tensorflow_recommenders as tfrs
+import tf_keras as keras
+
+from training.losses import (
+    Frequencies,
+    append_correction,
+    binary_cross_entropy,
+    frequency_slots,
+    log_sampling_probability,
+    log_squared_error,
+    product_cross_entropy,
+    update_frequencies,
+)
+
+
+def sigmoid(x: float) -> float:
+    return 1.0 / (1.0 + exp(-x))
+
+
+def vector(*values: float) -> tf.Tensor:
+    return tf.constant(values, tf.float32)
+
+
+def test_binary_cross_entropy_is_the_mean_over_what_is_not_masked():
+    loss = binary_cross_entropy(vector(1, 0, 1), vector(3.0, 4.0, -9.0), vector(1, 1, 0))
+    # (-log σ(3) - log(1 - σ(4))) / 2
+    assert float(loss) == pytest.approx((-log(sigmoid(3)) - log(1 - sigmoid(4))) / 2, rel=1e-5)
+
+
+def test_log_squared_error_compares_orders_of_magnitude():
+    loss = log_squared_error(vector(0.0, 99.0), vector(1.0, log1p(99.0)))
+    assert float(loss) == pytest.approx(0.5)  # ((0 - 1)² + 0²) / 2
+
+
+def test_product_cross_entropy_is_that_of_the_product():
+    pairs = tf.constant([[0.5, -1.0], [2.0, 0.3]])
+    first, second = sigmoid(0.5) * sigmoid(-1.0), sigmoid(2.0) * sigmoid(0.3)
+    loss = product_cross_entropy(vector(1, 0), pairs)
+    assert float(loss) == pytest.approx((-log(first) - log(1 - second)) / 2, rel=1e-5)
+
+
+def test_product_cross_entropy_is_finite_where_the_product_is_0_or_1():
+    pairs = tf.constant([[90.0, 90.0], [-90.0, -90.0], [90.0, -90.0]])
+    with tf.GradientTape() as tape:
+        tape.watch(pairs)
+        loss = product_cross_entropy(vector(0, 1, 1), pairs)
+    # -log(1 - σ(90)²) ≈ 90 - log 2, -log(σ(-90)²) = 180, -log σ(-90) = 90
+    assert float(loss) == pytest.approx((90 - log(2) + 180 + 90) / 3, rel=1e-5)
+    assert np.isfinite(tape.gradient(loss, pairs)).all()
+
+
+def test_a_conversion_without_a_click_teaches_the_click_alone():
+    """At a → −∞ the product is 0 whatever b is, so an exposure that nobody clicked says nothing of the conversion."""
+    pairs = tf.constant([[-30.0, 0.5]])
+    with tf.GradientTape() as tape:
+        tape.watch(pairs)
+        loss = product_cross_entropy(vector(0), pairs)
+    assert tape.gradient(loss, pairs).numpy()[0] == pytest.approx([0.0, 0.0], abs=1e-6)
+
+
+@pytest.mark.parametrize("loss", [binary_cross_entropy, log_squared_error])
+def test_a_masked_example_has_no_gradient(loss):
+    outputs = vector(0.3, -2.0, 5.0)
+    with tf.GradientTape() as tape:
+        tape.watch(outputs)
+        value = loss(vector(1, 0, 1), outputs, vector(1, 0, 1))
+    gradient = tape.gradient(value, outputs).numpy()
+    assert gradient[1] == 0.0
+    assert gradient[0] != 0.0
+
+
+@pytest.mark.parametrize("loss", [binary_cross_entropy, log_squared_error])
+def test_a_batch_without_labels_costs_nothing(loss):
+    assert float(loss(vector(1, 0), vector(2.0, 2.0), vector(0, 0))) == 0.0
+
+
+def test_the_gradient_of_binary_cross_entropy_is_probability_minus_label():
+    logits = vector(0.7, -0.2)
+    with tf.GradientTape() as tape:
+        tape.watch(logits)
+        loss = binary_cross_entropy(vector(1, 0), logits)
+    expected = [(sigmoid(0.7) - 1) / 2, sigmoid(-0.2) / 2]
+    assert tape.gradient(loss, logits).numpy() == pytest.approx(expected, rel=1e-5)
+
+
+def state(gaps: list[list[float]], last: float = 0.0) -> Frequencies:
+    return Frequencies(tf.fill((len(gaps), len(gaps[0])), last), tf.constant(gaps, tf.float32))
+
+
+def test_a_hit_moves_the_gap_towards_the_steps_since_the_last_one():
+    after = update_frequencies(state([[10.0, 10.0]], last=4.0), tf.constant([[1, 1]], tf.int64), tf.constant(6.0), 0.25)
+    # B ← 0.75 · 10 + 0.25 · (6 − 4) = 8, once, though hit twice; the other slot stays.
+    assert after.gap.numpy().tolist() == [[10.0, 8.0]]
+    assert after.last_step.numpy().tolist() == [[4.0, 6.0]]
+
+
+def test_the_longest_gap_of_several_hashes_counts():
+    slots = tf.constant([[0, 1], [1, 1]], tf.int64)
+    result = log_sampling_probability(state([[2.0, 8.0], [4.0, 5.0]]), slots)
+    assert result.numpy() == pytest.approx([-log(5), -log(8)])
+
+
+def test_no_item_is_likelier_than_certain():
+    assert log_sampling_probability(state([[0.1]]), tf.constant([[0]], tf.int64)).numpy() == pytest.approx([0.0])
+
+
+def test_hashes_read_different_bits_of_a_key():
+    slots = frequency_slots(tf.constant([5, -5], tf.int64), hashes=2, slots=16).numpy()
+    assert slots.shape == (2, 2)
+    assert slots.min() >= 0
+    assert slots[0].tolist() == [5, 11]  # 5 mod 16 and −5 mod 16.
+    assert slots[1].tolist() == [0, 15]  # 5 >> 31 = 0, −5 >> 31 = −1.
+
+
+def test_the_estimate_finds_the_frequencies_of_a_zipf_stream():
+    """Items come with p ∝ 1/rank, 64 a batch; the chance that a batch has item i is 1 − (1 − p_i)^64."""
+    random = np.random.default_rng(5)
+    probability = 1.0 / np.arange(1, 201)
+    probability /= probability.sum()
+    slots = tf.range(200, dtype=tf.int64)[tf.newaxis]
+    estimate = state([[50.0] * 200])
+    update = tf.function(update_frequencies, reduce_retracing=True)
+    means = np.zeros(200)
+    for step in range(1, 3001):
+        batch = tf.constant(np.unique(random.choice(200, 64, p=probability))[np.newaxis])
+        estimate = update(estimate, batch, tf.constant(float(step)), 0.02)
+        if step > 1000:
+            means += log_sampling_probability(estimate, slots).numpy() / 2000
+    true = np.log(1 - (1 - probability) ** 64)
+    assert np.abs(means - true)[:100].max() < 0.25
+    assert np.abs(means - true)[:100].mean() < 0.1
+
+
+def test_the_corrected_softmax_is_that_of_the_paper_even_for_very_rare_items():
+    queries = tf.constant([[1.0, 0.0], [0.6, 0.8]])
+    items = tf.constant([[0.8, 0.6], [0.0, 1.0]])
+    log_probability = vector(log(0.5), log(1e-9))  # tfrs itself would clip 1e-9 to 1e-6.
+    task = tfrs.tasks.Retrieval(
+        loss=keras.losses.CategoricalCrossentropy(from_logits=True, reduction="none"), temperature=0.5
+    )
+    loss = task(*append_correction(queries, items, log_probability, 0.5)).numpy()
+    scores = queries.numpy() @ items.numpy().T / 0.5 - log_probability.numpy()
+    expected = [-scores[i, i] + log(exp(scores[i, 0]) + exp(scores[i, 1])) for i in range(2)]
+    assert loss == pytest.approx(expected, rel=1e-5)
