@@ -41,9 +41,12 @@ class Facts:
     def __init__(self) -> None:
         self.rooms: dict[int, RoomFacts] = {}
         self.streamers: dict[int, str] = {}
+        self.users: dict[int, str] = {}
 
     def learn(self, event: Event) -> None:
         """Takes what an event says."""
+        if event.user_id:
+            self.users[key_of("user", event.user_id)] = event.user_id
         if event.streamer_id:
             self.streamers[key_of("streamer", event.streamer_id)] = event.streamer_id
         if event.kind in (EventKind.ROOM_STARTED, EventKind.ROOM_UPDATED):
@@ -82,6 +85,9 @@ class Facts:
         streamer = self.streamers.get(key_of("streamer", event.streamer_id), event.streamer_id)
         if streamer != event.streamer_id:
             return f"streamer_id: {event.streamer_id!r} has the key of {streamer!r}; choose another id"
+        user = self.users.get(key_of("user", event.user_id), event.user_id)
+        if user != event.user_id:
+            return f"user_id: {event.user_id!r} has the key of {user!r}; choose another id"
         return None
 
 

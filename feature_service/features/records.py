@@ -113,8 +113,8 @@ class Table:
 
     def put(self, records: NDArray[np.void]) -> None:
         """Sets records, [n]; each one's `key` says whose it is."""
-        for record in records:
-            self._records[self.row(int(record["key"]))] = record
+        rows = [self.row(key) for key in records["key"].tolist()]  # First, since a new key may move the records.
+        self._records[rows] = records
 
     def remove(self, key: int) -> None:
         """Forgets a key; its row is zeroed and used again."""
@@ -126,8 +126,9 @@ class Table:
 
     def all(self) -> NDArray[np.void]:
         """A copy of the records, [n], by ascending key."""
-        keys = np.sort(np.fromiter(self._rows, np.int64, len(self._rows)))
-        return self._records[self.find_all(keys)]
+        keys = np.fromiter(self._rows, np.int64, len(self._rows))
+        rows = np.fromiter(self._rows.values(), np.intp, len(self._rows))
+        return self._records[rows[np.argsort(keys)]]
 
     def _add(self, key: int) -> int:
         if self._free:

@@ -48,6 +48,7 @@ class State:
         if event.kind is EventKind.USER_ERASED:
             self.users.remove(keys.user)
             self.pairs.pop(keys.user, None)
+            self.facts.users.pop(keys.user, None)
             return
         for entity, updates in self._updates[event.kind]:
             key, table = self._place(entity, keys)

@@ -1,1 +1,1 @@
-"""Stores: the checkpoint of records and facts."""
+"""The stores: a checkpoint of records and facts beside the log, so that a restart reads little of it again."""

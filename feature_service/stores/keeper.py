@@ -1,0 +1,210 @@
+"""The keeper: which users and streamers are in memory, and what the next checkpoint has to write."""
+
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from itertools import islice
+
+import numpy as np
+
+from feature_service.features.events import Event
+from feature_service.features.facts import RoomFacts
+from feature_service.features.records import Table
+from feature_service.features.state import State, keys_of
+from feature_service.stores.protocol import Changes, Store, StoredRoom, StoredStreamer, StoredUser
+
+MAX_USERS = 20_000
+"""Users in memory, 5 kB each and a few kB for their streamers."""
+
+MAX_STREAMERS = 50_000
+"""Streamers in memory, half a kB each; those with a room in the state stay, however many they are."""
+
+
+@dataclass(slots=True)
+class _Touched:
+    """Keys whose records or facts have changed."""
+
+    rooms: set[int] = field(default_factory=set[int])
+    streamers: set[int] = field(default_factory=set[int])
+    users: set[int] = field(default_factory=set[int])
+
+    def add(self, other: "_Touched") -> None:
+        self.rooms |= other.rooms
+        self.streamers |= other.streamers
+        self.users |= other.users
+
+
+class StateKeeper:
+    """Brings users and streamers into the state when they are needed, and writes back what has changed.
+
+    Resident means: the state holds all that is known, be it nothing. What has changed stays resident until a
+    checkpoint with it is in the store; of the others the coldest leave first. Rooms are all in memory.
+    """
+
+    def __init__(
+        self, state: State, store: Store, *, max_users: int = MAX_USERS, max_streamers: int = MAX_STREAMERS
+    ) -> None:
+        """Keeps a state that is still empty.
+
+        Args:
+            state: The state.
+            store: Its last checkpoint.
+            max_users: Users in memory; far above the number of requests at a time.
+            max_streamers: Streamers in memory.
+        """
+        self._state = state
+        self._store = store
+        self._max_users = max_users
+        self._max_streamers = max_streamers
+        self._users: OrderedDict[int, None] = OrderedDict()
+        self._streamers: OrderedDict[int, None] = OrderedDict()
+        self._touched = _Touched()
+        self._saving = _Touched()
+        self._stored_rooms: set[int] = set()
+        self._rooms_after: set[int] = set()
+
+    def restore(self) -> int:
+        """Loads the rooms and their streamers.
+
+        Returns:
+            The log position from which the events have to be applied again.
+
+        Raises:
+            StoreError: The store cannot be read.
+        """
+        live, facts = self._store.load_live(), self._state.facts
+        _put(self._state.rooms, b"".join(room.record for room in live.rooms.values()))
+        facts.rooms.update({key: room.facts for key, room in live.rooms.items() if room.facts is not None})
+        self._stored_rooms = set(live.rooms)
+        _put(self._state.streamers, b"".join(streamer.record for streamer in live.streamers.values()))
+        facts.streamers.update({key: streamer.streamer_id for key, streamer in live.streamers.items()})
+        self._streamers.update(dict.fromkeys(live.streamers))
+        return live.position
+
+    def prepare(self, event: Event) -> None:
+        """Makes resident whatever an event touches; before the state applies it.
+
+        Raises:
+            StoreError: The store cannot be read.
+        """
+        keys = keys_of(event)
+        self.ensure_user(keys.user)
+        self.ensure_streamer(keys.streamer)
+
+    def ensure_user(self, key: int) -> None:
+        """Makes a user resident, with the pairs; a key of 0 is nobody.
+
+        Raises:
+            StoreError: The store cannot be read.
+        """
+        if key in self._users:
+            self._users.move_to_end(key)
+        elif key:
+            stored = self._store.load_user(key)
+            self._users[key] = None
+            if stored is not None:
+                self._state.facts.users[key] = stored.user_id
+                _put(self._state.users, stored.record)
+                if stored.pairs:
+                    _put(self._state.pairs_of(key), stored.pairs)
+
+    def ensure_streamer(self, key: int) -> None:
+        """Makes a streamer resident; a key of 0 is nobody.
+
+        Raises:
+            StoreError: The store cannot be read.
+        """
+        if key in self._streamers:
+            self._streamers.move_to_end(key)
+        elif key:
+            stored = self._store.load_streamer(key)
+            self._streamers[key] = None
+            if stored is not None:
+                self._state.facts.streamers[key] = stored.streamer_id
+                _put(self._state.streamers, stored.record)
+
+    def touched(self, event: Event) -> None:
+        """Notes what an event that the state has applied may have changed."""
+        keys = keys_of(event)
+        if keys.user:
+            self._touched.users.add(keys.user)
+        if keys.room:
+            self._touched.rooms.add(keys.room)
+        if keys.streamer:
+            self._touched.streamers.add(keys.streamer)
+
+    def collect(self, position: int) -> Changes:
+        """Copies what has changed since the last checkpoint; `committed` or `failed` must follow.
+
+        Args:
+            position: The log position that the state includes.
+        """
+        self._saving, self._touched = self._touched, _Touched()
+        state, saving = self._state, self._saving
+        erased = {key for key in saving.users if key not in state.facts.users}
+        gone_rooms = self._stored_rooms.difference(state.rooms)
+        self._rooms_after = set(state.rooms)
+        return Changes(
+            position=position,
+            rooms={key: self._room(key) for key in saving.rooms if key in state.rooms},
+            streamers={key: self._streamer(key) for key in saving.streamers if key in state.facts.streamers},
+            users={key: self._user(key) for key in saving.users - erased},
+            gone_rooms=tuple(gone_rooms),
+            gone_users=tuple(erased),
+        )
+
+    def committed(self) -> None:
+        """The store holds the collected changes: what has not changed again may leave the memory."""
+        self._stored_rooms = self._rooms_after
+        self._saving = _Touched()
+        self._evict_users()
+        self._evict_streamers()
+
+    def failed(self) -> None:
+        """The store does not hold the collected changes: they are part of the next ones."""
+        self._touched.add(self._saving)
+        self._saving = _Touched()
+
+    def _room(self, key: int) -> StoredRoom:
+        facts = self._state.facts.rooms.get(key)
+        copied = None if facts is None else RoomFacts(facts.room_id, facts.streamer_id, dict(facts.texts))
+        rooms = self._state.rooms
+        return StoredRoom(rooms.get(key) or b"", copied, int(rooms.fields["streamer"][rooms.find(key)]))
+
+    def _streamer(self, key: int) -> StoredStreamer:
+        return StoredStreamer(self._state.facts.streamers[key], self._state.streamers.get(key) or b"")
+
+    def _user(self, key: int) -> StoredUser:
+        pairs = self._state.pairs.get(key)
+        return StoredUser(
+            self._state.facts.users[key],
+            self._state.users.get(key) or b"",
+            b"" if pairs is None else pairs.all().tobytes(),
+        )
+
+    def _evict_users(self) -> None:
+        for key in _coldest(self._users, self._max_users):
+            if key not in self._touched.users:
+                del self._users[key]
+                self._state.users.remove(key)
+                self._state.pairs.pop(key, None)
+                self._state.facts.users.pop(key, None)
+
+    def _evict_streamers(self) -> None:
+        coldest = _coldest(self._streamers, self._max_streamers)
+        if not coldest:
+            return
+        # The live table holds rows of the streamers of all rooms.
+        in_use = set(np.unique(self._state.rooms.fields["streamer"]).tolist()) | self._touched.streamers
+        for key in coldest:
+            if key not in in_use:
+                del self._streamers[key]
+                self._state.streamers.remove(key)
+                self._state.facts.streamers.pop(key, None)
+
+
+def _coldest(resident: OrderedDict[int, None], limit: int) -> list[int]:
+    return list(islice(resident, max(len(resident) - limit, 0)))
+
+
+def _put(table: Table, records: bytes) -> None:
+    table.put(np.frombuffer(records, table.dtype))
