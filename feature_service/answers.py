@@ -128,6 +128,7 @@ def _candidates(outcome: Outcome, world: World) -> list[pb.CandidateTrace]:
         return []
     places = _places(trace.ranked)
     final = {place: position for position, place in enumerate(trace.slate)}
+    dropped_by: list[int] = trace.dropped_by.tolist()
     messages: list[pb.CandidateTrace] = []
     for i, row in enumerate(merged.rows.tolist()):
         facts = world.state.facts.rooms.get(int(world.state.rooms.fields["key"][row]))
@@ -135,7 +136,7 @@ def _candidates(outcome: Outcome, world: World) -> list[pb.CandidateTrace]:
             room_id=facts.room_id if facts else "",
             streamer_id=facts.streamer_id if facts else "",
             channels=_hits(merged, i),
-            dropped_by=outcome.request.scene.filters[trace.dropped_by[i]] if trace.dropped_by[i] >= 0 else "",
+            dropped_by=outcome.request.scene.filters[dropped_by[i]] if dropped_by[i] >= 0 else "",
             rank_position=-1,
             final_position=-1,
         )
@@ -146,7 +147,9 @@ def _candidates(outcome: Outcome, world: World) -> list[pb.CandidateTrace]:
 
 
 def _places(ranked: Ranked | None) -> dict[int, int]:
-    return {} if ranked is None else {row: place for place, row in enumerate(ranked.candidates.rows.tolist())}
+    """Each ranked room's place, by its row."""
+    rows: list[int] = [] if ranked is None else ranked.candidates.rows.tolist()
+    return {row: place for place, row in enumerate(rows)}
 
 
 def _hits(merged: Candidates, i: int) -> list[pb.ChannelHit]:

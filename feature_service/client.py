@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import grpc
 import grpc.aio
@@ -14,7 +14,7 @@ from feature_service.features.view import Context
 from protos.onair.v1 import recommendation_pb2 as pb
 from protos.onair.v1 import recommendation_pb2_grpc as pb_grpc
 
-RETRIES = {
+RETRIES: dict[str, Any] = {
     "methodConfig": [
         {
             "name": [{"service": "onair.v1.RecommendationService"}],

@@ -50,7 +50,7 @@ class ModelServers:
         for client in self._clients:
             statuses = await client.model_status(model, timeout_s=timeout_s)
             held.append({status.version for status in statuses if status.available})
-        return set.intersection(*held)
+        return held[0].intersection(*held[1:]) if held else set()
 
     async def close(self) -> None:
         """Closes the channels."""

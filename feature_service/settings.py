@@ -113,9 +113,16 @@ def load(path: Path | None = None) -> Settings:
     Raises:
         SettingsError: The file is missing, is no TOML, or has an unknown key or a value of another kind.
     """
-    merged = _read(DEFAULTS)
-    if path is not None:
-        merged = _merge(merged, _read(path))
+    return parse(_text(path), str(path)) if path is not None else parse("", "")
+
+
+def parse(text: str, source: str) -> Settings:
+    """Reads settings from the text of a settings file; `source` names it in errors.
+
+    Raises:
+        SettingsError: As `load`.
+    """
+    merged = _merge(_toml(_text(DEFAULTS), str(DEFAULTS)), _toml(text, source))
     _only(merged, {"service", "scene", "scenes", "attributes"}, "settings")
     service = _build(Service, merged["service"], "service")
     scenes = {
@@ -127,13 +134,18 @@ def load(path: Path | None = None) -> Settings:
     return settings
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _text(path: Path) -> str:
     try:
-        return tomllib.loads(path.read_text())
+        return path.read_text(encoding="utf-8")
     except OSError as error:
         raise SettingsError(f"{path}: expected a readable settings file: {error.strerror}") from None
+
+
+def _toml(text: str, source: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise SettingsError(f"{path}: expected TOML: {error}") from None
+        raise SettingsError(f"{source}: expected TOML: {error}") from None
 
 
 def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,112 @@
+"""Assess: a model on the test part, beside its baselines, and against the version that serves."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training import versions
+from training.data.dataset import Dataset
+from training.data.samples import Samples
+from training.evaluate import RankingReport, evaluate_ranking
+from training.evaluate_recall import MOST_CASES, RecallCases, RecallReport, evaluate_recall
+from training.gate import Decision, Measure, decide, output_problems, ranking_measures, recall_measures
+from training.models.recall.two_tower import TwoTower as TwoTowerModel
+from training.predict import predict, room_vectors, user_vectors
+from training.ranking_baselines import ranking_baselines
+from training.recall_baselines import TwoTower, recall_baselines
+from training.served import PublishedModel
+from training.trained import Model, TrainedModel
+
+GATE_SLATES = 1_500
+"""Test slates on which candidate and serving model are compared; the serving one is asked a slate at a time."""
+
+CANDIDATE = "candidate"
+SERVING = "serving"
+
+
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """What a model is worth.
+
+    Attributes:
+        name: The model's name.
+        ranking: Its report, of a ranker.
+        recall: Its report with the baselines, of a recall model.
+        outputs: Its outputs on the test part, by name, for the check that they are finite.
+    """
+
+    name: str
+    ranking: RankingReport | None
+    recall: RecallReport | None
+    outputs: dict[str, NDArray[np.float32]]
+
+    @property
+    def measures(self) -> dict[str, Measure]:
+        """The numbers that the gate and the manifest speak of."""
+        if self.recall is not None:
+            return recall_measures(self.recall, self.name)
+        return ranking_measures(self.ranking) if self.ranking is not None else {}
+
+
+def assess(trained: TrainedModel, dataset: Dataset) -> Assessment:
+    """A trained model on the test part."""
+    name, model = trained.config.model, trained.model
+    if isinstance(model, TwoTowerModel):
+        users, rooms = _vectors(model, dataset)
+        return Assessment(name, None, _recall(dataset, {name: TwoTower(users, rooms)}), {"user": users, "room": rooms})
+    predictions = predict(model, dataset.split.test)
+    report = evaluate_ranking(predictions, dataset.split.test, model=name, heads=model.layout.heads)
+    return Assessment(name, report, None, {"predictions": predictions})
+
+
+def baseline_reports(dataset: Dataset) -> list[RankingReport]:
+    """Popularity and random on the test part, for all heads that have labels."""
+    heads = dataset.split.test.layout.heads
+    found = ranking_baselines(dataset.split.training, dataset.split.test, heads)
+    return [evaluate_ranking(values, dataset.split.test, model=name, heads=heads) for name, values in found.items()]
+
+
+def gate(trained: TrainedModel, assessment: Assessment, dataset: Dataset, base_path: Path) -> Decision:
+    """Whether a model may replace the version that stands in `base_path`; both see the same test slates."""
+    problems = output_problems(assessment.outputs) + dataset.catalog.check(trained.model.layout)
+    existing = versions.versions(base_path) if base_path.is_dir() else []
+    if not existing or problems:
+        return decide(assessment.measures, None, problems=problems)
+    published = PublishedModel(base_path / str(existing[-1]))
+    if isinstance(trained.model, TwoTowerModel):
+        test = dataset.split.test
+        theirs = TwoTower(
+            published.user_vectors(test.slates, test.layout), published.room_vectors(dataset.rooms.tensors, test.layout)
+        )
+        ours = TwoTower(assessment.outputs["user"], assessment.outputs["room"])
+        report = _recall(dataset, {CANDIDATE: ours, SERVING: theirs})
+        return decide(recall_measures(report, CANDIDATE), recall_measures(report, SERVING))
+    few = _first_slates(dataset.split.test, GATE_SLATES)
+    ours = _ranking(predict(trained.model, few), few, trained.model)
+    theirs = evaluate_ranking(published.predictions(few), few, model=SERVING, heads=published.layout.heads)
+    return decide(ranking_measures(ours), ranking_measures(theirs))
+
+
+def _ranking(predictions: NDArray[np.float32], samples: Samples, model: Model) -> RankingReport:
+    return evaluate_ranking(predictions, samples, model=CANDIDATE, heads=model.layout.heads)
+
+
+def _vectors(model: TwoTowerModel, dataset: Dataset) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    test = dataset.split.test
+    users = user_vectors(model, test.slates, test.layout)
+    return users, room_vectors(model, dict(dataset.rooms.tensors), test.layout)
+
+
+def _recall(dataset: Dataset, models: dict[str, TwoTower]) -> RecallReport:
+    scorers = {**models, **recall_baselines(dataset.enters, dataset.rooms, dataset.at.validation_ms)}
+    return evaluate_recall(
+        RecallCases.of(dataset.split.test), dataset.rooms, scorers, dataset.enters, most_cases=MOST_CASES
+    )
+
+
+def _first_slates(samples: Samples, count: int) -> Samples:
+    keep = np.zeros(len(samples.slates.user), np.bool_)
+    keep[:count] = True
+    return replace(samples).of_slates(keep)

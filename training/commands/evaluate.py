@@ -1,0 +1,46 @@
+r"""Evaluate trained models on the test part of a sample set, beside popularity and random.
+
+Recall ranks all rooms live at that moment (their number is printed; k at most a tenth of it), new and repeat streamers
+apart. Rankers get AUC, GAUC, log loss and calibration error per head with bootstrap intervals. Writes report.json and
+report.md with plots.
+
+Example:
+  python -m training evaluate --samples run/samples --run run/training/two_tower --run run/training/mmoe \
+    --out run/report
+"""
+
+import argparse
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+from rich.console import Console
+
+from training.assess import assess
+from training.data.dataset import Dataset
+from training.report import print_report, write_report
+from training.run import evaluation
+from training.trained import load_trained
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the arguments."""
+    parser.add_argument("--samples", required=True, help="URI of the sample set")
+    parser.add_argument("--run", action="append", type=Path, required=True, help="folder of a run; may be repeated")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the report")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Evaluates."""
+    dataset = Dataset.read(arguments.samples)
+    found = evaluation(dataset, [assess(load_trained(directory), dataset) for directory in arguments.run])
+    path = write_report(found, arguments.out)
+    if arguments.json:
+        json.dump(asdict(found), sys.stdout, indent=1)
+        sys.stdout.write("\n")
+    else:
+        print_report(found, Console())
+        sys.stdout.write(f"report: {path}\n")
+    return 0

@@ -1,0 +1,68 @@
+"""Publish a SavedModel under the next version number, and wait until the model servers have it.
+
+The version directory appears whole or not at all, with warm-up requests and a manifest in assets.extra.
+
+Example:
+  python -m training publish --saved-model run/saved/mmoe --models run/models --name mmoe --server 127.0.0.1:8500
+"""
+
+import argparse
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+from training.manifest import Provenance, git_revision
+from training.publish import KEEP, TIMEOUT_S, Published, publish
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the arguments."""
+    parser.add_argument("--saved-model", type=Path, required=True, help="folder of the SavedModel")
+    add_target(parser)
+    parser.add_argument("--metrics", type=Path, help="JSON file of numbers by name, for the manifest")
+    parser.add_argument("--catalogue", default="", help="fingerprint of the feature catalogue, for the manifest")
+    parser.add_argument("--data-from-ms", type=int, default=0, help="start of the training data, for the manifest")
+    parser.add_argument("--data-until-ms", type=int, default=0, help="end of the training data, for the manifest")
+
+
+def add_target(parser: argparse.ArgumentParser) -> None:
+    """Declares where a version goes, and who has to serve it."""
+    parser.add_argument("--models", type=Path, required=True, help="folder of the models' base paths")
+    parser.add_argument("--name", required=True, help="served name of the model")
+    parser.add_argument("--server", action="append", default=[], metavar="HOST:PORT", help="wait until it serves")
+    parser.add_argument("--timeout", type=float, default=TIMEOUT_S, metavar="S", help="default %(default)s s")
+    parser.add_argument("--keep", type=int, default=KEEP, help="versions to keep (default %(default)s)")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Publishes."""
+    metrics = json.loads(arguments.metrics.read_text()) if arguments.metrics else {}
+    provenance = Provenance(
+        data_from_ms=arguments.data_from_ms,
+        data_until_ms=arguments.data_until_ms,
+        metrics=metrics,
+        catalogue_hash=arguments.catalogue,
+        git_revision=git_revision(),
+    )
+    published = publish(
+        arguments.saved_model,
+        arguments.models / arguments.name,
+        arguments.name,
+        provenance,
+        keep=arguments.keep,
+        servers=arguments.server,
+        timeout_s=arguments.timeout,
+    )
+    return tell(published, as_json=arguments.json)
+
+
+def tell(published: Published, *, as_json: bool) -> int:
+    """Prints what happened; the status is 1 when a server does not have the version."""
+    if as_json:
+        json.dump(asdict(published), sys.stdout, indent=1, default=str)
+        sys.stdout.write("\n")
+    else:
+        sys.stdout.write("\n".join(published.lines()) + "\n")
+    return int(not published.available)

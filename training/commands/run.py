@@ -1,0 +1,86 @@
+"""Train, evaluate, gate, export and publish models of a sample set, in one go.
+
+Every model is judged on the test part beside popularity and random, and compared with the version that serves today:
+one that is worse beyond the tolerance, answers with numbers that are not finite, or reads features that the catalogue
+lacks is not published, and the exit status is 1. A run that was interrupted goes on from its last checkpoint.
+
+Examples:
+  python -m training run --samples run/samples --work run/training --models run/models
+  python -m training run --samples run/samples --work run/daily --models /models --model mmoe --server 127.0.0.1:8500
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from rich.console import Console
+
+from training.commands.progress import epochs
+from training.data.dataset import Dataset
+from training.data.split import FRACTIONS
+from training.report import print_report, write_report
+from training.run import ModelRun, Places, evaluation, run_model
+from training.run_config import load_config
+
+CONFIGS = Path(__file__).resolve().parent.parent / "configs"
+MODELS = ("two_tower", "esmm", "mmoe")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the arguments."""
+    parser.add_argument("--samples", required=True, help="URI of the sample set")
+    parser.add_argument("--work", type=Path, required=True, help="folder of the training runs and the report")
+    parser.add_argument("--models", type=Path, required=True, help="folder of the models' base paths")
+    parser.add_argument("--model", action="append", metavar="NAME", help=f"may be repeated; default {' '.join(MODELS)}")
+    parser.add_argument("--config", action="append", type=Path, metavar="FILE", help="a configuration of your own")
+    parser.add_argument(
+        "--fractions", type=float, nargs=3, default=FRACTIONS, help="of the slates, for training, validation and test"
+    )
+    parser.add_argument("--server", action="append", default=[], metavar="HOST:PORT", help="wait until it serves")
+    parser.add_argument("--json", action="store_true", help="print JSON, and no progress")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Runs the models one after the other."""
+    names = arguments.model or ([] if arguments.config else MODELS)
+    configs = [load_config(path) for path in [*(CONFIGS / f"{name}.toml" for name in names), *(arguments.config or [])]]
+    dataset = Dataset.read(arguments.samples, tuple(arguments.fractions))
+    places = Places(arguments.work, arguments.models, arguments.server)
+    runs: list[ModelRun] = []
+    for config in configs:
+        with epochs(config.model, quiet=arguments.json) as progress:
+            runs.append(run_model(config, dataset, places, progress))
+    found = evaluation(dataset, [each.assessment for each in runs])
+    path = write_report(found, arguments.work / "report")
+    if arguments.json:
+        json.dump([_summary(each) for each in runs], sys.stdout, indent=1)
+        sys.stdout.write("\n")
+    else:
+        print_report(found, Console())
+        _print(runs, path)
+    return int(
+        not all(each.decision.accepted and (each.published is None or each.published.available) for each in runs)
+    )
+
+
+def _print(runs: Sequence[ModelRun], report: Path) -> None:
+    for each in runs:
+        verdict = "accepted" if each.decision.accepted else "refused"
+        lines = [f"gate: {each.assessment.name} {verdict}", *each.decision.reasons, *each.decision.notes]
+        lines += each.published.lines() if each.published else []
+        sys.stdout.write("\n  ".join(lines) + "\n")
+    sys.stdout.write(f"report: {report}\n")
+
+
+def _summary(each: ModelRun) -> dict[str, object]:
+    return {
+        "model": each.assessment.name,
+        "accepted": each.decision.accepted,
+        "reasons": each.decision.reasons,
+        "notes": each.decision.notes,
+        "version": each.published.manifest.version if each.published else None,
+        "measures": {name: asdict(measure) for name, measure in each.assessment.measures.items()},
+    }

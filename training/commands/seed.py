@@ -1,0 +1,39 @@
+"""Write the data folder of a feature service from an event log.
+
+The service then starts with the records, facts and live rooms of that history; `serve --as-of log` also sets its clock
+to the log's end.
+
+Example:
+  python -m training seed --log run/log --samples run/samples --data run/service
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from training.commands.progress import counter
+from training.data.dataset import catalog_of_set
+from training.data.samples_io import read_sample_about
+from training.seed import seed
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the arguments."""
+    parser.add_argument("--log", required=True, help="URI of the event log")
+    parser.add_argument("--samples", required=True, help="sample set of that log; its settings say the catalogue")
+    parser.add_argument("--data", type=Path, required=True, help="the folder; must hold no service data yet")
+    parser.add_argument("--json", action="store_true", help="print JSON, and no progress")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Seeds the folder."""
+    about = read_sample_about(arguments.samples)
+    with counter("events", about.events, quiet=arguments.json) as count:
+        seeded = seed(arguments.log, about.last_ms, arguments.data, catalog_of_set(arguments.samples), count)
+    if arguments.json:
+        json.dump({"position": seeded.position, "tail": seeded.tail}, sys.stdout)
+        sys.stdout.write("\n")
+    else:
+        sys.stdout.write(f"{arguments.data}: {seeded.position} events in the store, {seeded.tail} in the log\n")
+    return 0

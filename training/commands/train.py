@@ -1,0 +1,50 @@
+"""Train one model of a sample set: TensorBoard logs, checkpoints, early stopping on the validation part.
+
+An interrupted run of the same configuration and samples goes on from its last checkpoint.
+
+Example:
+  python -m training train --samples run/samples --config training/configs/mmoe.toml --out run/training/mmoe
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from training.commands.progress import epochs
+from training.data.dataset import Dataset
+from training.layers.fitted import encodings_of
+from training.run_config import load_config
+from training.train import train
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the arguments."""
+    parser.add_argument("--samples", required=True, help="URI of the sample set")
+    parser.add_argument("--config", type=Path, required=True, help="the run's configuration, TOML")
+    parser.add_argument("--out", type=Path, required=True, help="the run's folder")
+    parser.add_argument("--json", action="store_true", help="print the history as JSON, and no progress")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Trains."""
+    config = load_config(arguments.config)
+    dataset = Dataset.read(arguments.samples)
+    with epochs(config.model, quiet=arguments.json) as progress:
+        trained = train(
+            config,
+            dataset.split.training,
+            dataset.split.validation,
+            arguments.out,
+            encodings=encodings_of(dataset.catalog.features),
+            on_progress=progress,
+        )
+    if arguments.json:
+        json.dump(trained.history, sys.stdout, indent=1)
+        sys.stdout.write("\n")
+        return 0
+    for epoch in trained.history:
+        sys.stdout.write(
+            f"epoch {epoch['epoch']:.0f}: loss {epoch['loss']:.4f}, validation {epoch['validation_loss']:.4f}\n"
+        )
+    return 0

@@ -1,0 +1,69 @@
+"""A data set: a sample set, read and split by time, with what its evaluation needs."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from feature_service import settings
+from feature_service.features.catalog import Catalog, build_catalog
+from training.data.locations import locate
+from training.data.samples import RoomVersions
+from training.data.samples_io import SETTINGS, SampleAbout, read_enters, read_rooms, read_sample_about, read_samples
+from training.data.split import FRACTIONS, Boundaries, Split, boundaries, split
+from training.recall_baselines import Enters
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """All that training and evaluation read of a sample set.
+
+    Attributes:
+        about: The set's description.
+        catalog: The catalogue that computed its features.
+        at: Where the parts meet.
+        split: Training, validation and test samples.
+        rooms: The rooms' versions, for recall.
+        enters: All visits that began.
+    """
+
+    about: SampleAbout
+    catalog: Catalog
+    at: Boundaries
+    split: Split
+    rooms: RoomVersions
+    enters: Enters
+
+    @classmethod
+    def read(cls, uri: str | Path, fractions: tuple[float, float, float] = FRACTIONS) -> Self:
+        """Reads a sample set and splits it.
+
+        Args:
+            uri: The sample set's directory.
+            fractions: Of the slates, for training, validation and test.
+
+        Raises:
+            DataError: No finished sample set, an unreadable shard, or a part without a slate.
+        """
+        samples = read_samples(uri)
+        at = boundaries(samples, fractions)
+        enters = read_enters(uri)
+        return cls(
+            about=read_sample_about(uri),
+            catalog=catalog_of_set(uri),
+            at=at,
+            split=split(samples, at),
+            rooms=read_rooms(uri),
+            enters=Enters.of(enters.time_ms, enters.user, enters.streamer),
+        )
+
+
+def catalog_of_set(uri: str | Path) -> Catalog:
+    """The catalogue that computed a sample set's features.
+
+    Raises:
+        SettingsError: The set's settings are none.
+    """
+    filesystem, folder = locate(uri)
+    with filesystem.open_input_file(f"{folder}/{SETTINGS}") as file:
+        found = settings.parse(file.read().decode(), f"{folder}/{SETTINGS}")
+    return build_catalog(found.service.content_width, found.attributes)

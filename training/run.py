@@ -1,0 +1,128 @@
+"""A run: train, assess, gate, export and publish models of one data set."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from training.assess import Assessment, assess, baseline_reports, gate
+from training.data.dataset import Dataset
+from training.export import export, export_check
+from training.gate import Decision
+from training.layers.fitted import encodings_of
+from training.manifest import Provenance, git_revision
+from training.publish import Published, publish
+from training.report import Evaluation
+from training.run_config import RunConfig
+from training.train import Progress, train
+from training.trained import TrainedModel
+
+CHECKED_SLATES_MS = 600_000
+"""Served and trained outputs are compared on the slates of the test part's first ten minutes."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRun:
+    """What became of one model.
+
+    Attributes:
+        assessment: What it is worth on the test part.
+        decision: The gate's answer.
+        published: Its version; None when the gate refused it.
+    """
+
+    assessment: Assessment
+    decision: Decision
+    published: Published | None
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where a run puts things.
+
+    Attributes:
+        work: Folder of training runs and exports.
+        models: Folder of the models' base paths.
+        servers: Model servers to wait for, `host:port`.
+    """
+
+    work: Path
+    models: Path
+    servers: Sequence[str] = ()
+
+
+def run_model(
+    config: RunConfig, dataset: Dataset, places: Places, on_progress: Callable[[Progress], None] | None = None
+) -> ModelRun:
+    """Trains one model and publishes it if the gate lets it pass.
+
+    Raises:
+        ConfigError: The data lack what the configuration needs.
+        TrainedError: The work folder holds a finished run of this model.
+        ExportError: What the SavedModel answers differs from the model in memory.
+        PublishError: It could not be published.
+    """
+    directory = places.work / config.model
+    trained = train(
+        config,
+        dataset.split.training,
+        dataset.split.validation,
+        directory,
+        encodings=encodings_of(dataset.catalog.features),
+        on_progress=on_progress,
+    )
+    assessment = assess(trained, dataset)
+    base_path = places.models / config.model
+    decision = gate(trained, assessment, dataset, base_path)
+    if not decision.accepted:
+        return ModelRun(assessment, decision, None)
+    saved = directory / "saved_model"
+    export_model(trained, saved, dataset)
+    published = publish(saved, base_path, config.model, _provenance(assessment, dataset), servers=places.servers)
+    return ModelRun(assessment, decision, published)
+
+
+def export_model(trained: TrainedModel, directory: Path, dataset: Dataset) -> float:
+    """Exports a model and compares what the SavedModel answers on real rows.
+
+    Returns:
+        The largest difference.
+
+    Raises:
+        ExportError: The directory exists, or the answers differ.
+    """
+    export(trained.model, directory)
+    test = dataset.split.test
+    start_ms = int(test.slates.time_ms[0])
+    return export_check(trained.model, directory, test.between(start_ms, start_ms + CHECKED_SLATES_MS))
+
+
+def evaluation(dataset: Dataset, assessments: Sequence[Assessment]) -> Evaluation:
+    """All assessments as one report, the rankers beside popularity and random."""
+    rankings = [each.ranking for each in assessments if each.ranking is not None]
+    recalls = [each.recall for each in assessments if each.recall is not None]
+    return Evaluation(
+        about=_about(dataset),
+        rankings=[*rankings, *baseline_reports(dataset)] if rankings else (),
+        recall=recalls[0] if recalls else None,
+    )
+
+
+def _about(dataset: Dataset) -> dict[str, str]:
+    split = dataset.split
+    parts = {"training": split.training, "validation": split.validation, "test": split.test}
+    sizes = ", ".join(f"{name} {len(part.candidates.room)}" for name, part in parts.items())
+    return {
+        "log": f"{dataset.about.log} ({dataset.about.importer or 'no description'})",
+        "impressions": f"{sizes}; {dataset.about.sampled} of all were sampled among the rooms live then",
+        "lacks": "; ".join(dataset.about.lacks) or "nothing",
+    }
+
+
+def _provenance(assessment: Assessment, dataset: Dataset) -> Provenance:
+    return Provenance(
+        data_from_ms=dataset.about.first_ms,
+        data_until_ms=dataset.at.validation_ms,
+        metrics={name: measure.value for name, measure in assessment.measures.items()},
+        catalogue_hash=dataset.catalog.fingerprint,
+        git_revision=git_revision(),
+    )
