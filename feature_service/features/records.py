@@ -109,7 +109,7 @@ class Table:
     def get(self, key: int) -> bytes | None:
         """The key's record as bytes."""
         row = self._rows.get(key)
-        return None if row is None else self._records[row].tobytes()
+        return None if row is None else self._records[row : row + 1].tobytes()
 
     def put(self, records: NDArray[np.void]) -> None:
         """Sets records, [n]; each one's `key` says whose it is."""
@@ -129,6 +129,11 @@ class Table:
         keys = np.fromiter(self._rows, np.int64, len(self._rows))
         rows = np.fromiter(self._rows.values(), np.intp, len(self._rows))
         return self._records[rows[np.argsort(keys)]]
+
+    def dump(self) -> bytes:
+        """The bytes of all records, one behind the other, in no order that means anything."""
+        held = self._records[1 : self._used]
+        return (held[held["key"] != 0] if self._free else held).tobytes()
 
     def _add(self, key: int) -> int:
         if self._free:

@@ -178,7 +178,7 @@ class StateKeeper:
         return StoredUser(
             self._state.facts.users[key],
             self._state.users.get(key) or b"",
-            b"" if pairs is None else pairs.all().tobytes(),
+            b"" if pairs is None else pairs.dump(),
         )
 
     def _evict_users(self) -> None:
