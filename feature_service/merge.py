@@ -3,7 +3,9 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
+from feature_service.live.table import Rows
 from feature_service.stages import Candidates, Recalled
 
 
@@ -32,12 +34,22 @@ def merge(recalled: Sequence[Recalled], quotas: Mapping[str, int], limit: int) -
     columns = np.repeat([channels.index(each.channel) for each in found], [len(each.rows) for each in found])
     turn = ranks / np.array([max(quotas.get(name, 1), 1) for name in channels])[columns]
     order = np.argsort(turn, kind="stable")
-    unique, first, places = np.unique(rows[order], return_index=True, return_inverse=True)
-    merged = _candidates(channels, len(unique))
-    merged.rows[:] = unique
-    merged.ranks[places, columns[order]] = ranks[order]
-    merged.scores[places, columns[order]] = scores[order]
-    return merged.take(np.argsort(first)[:limit])
+    rows, columns = rows[order], columns[order]
+    best = _first_places(rows)
+    leads = best == np.arange(len(rows))
+    merged = _candidates(channels, int(leads.sum()))
+    merged.rows[:] = rows[leads]
+    places = (np.cumsum(leads) - 1)[best]
+    merged.ranks[places, columns] = ranks[order]
+    merged.scores[places, columns] = scores[order]
+    return merged.take(np.arange(min(limit, len(merged.rows))))
+
+
+def _first_places(rows: Rows) -> NDArray[np.intp]:
+    """Where each room stands first, intp [n]; by a table over the rows, which is faster than to sort them."""
+    places = np.empty(int(rows.max(initial=0)) + 1, np.intp)
+    places[rows[::-1]] = np.arange(len(rows))[::-1]  # Of repeated indices numpy keeps the last.
+    return places[rows]
 
 
 def _candidates(channels: tuple[str, ...], count: int = 0) -> Candidates:

@@ -52,7 +52,7 @@ class Heat:
 class Thermometer:
     """Reads the heat of all rooms on air again and again: where nothing happened since, the last reading cools down.
 
-    So the cost follows the events, not the rooms: with 20,000 rooms of which 500 had events, 0.6 ms instead of 6 ms.
+    So the cost follows the events: 0.7 ms for 20,000 rooms of which few had events, instead of 6 ms.
     """
 
     def __init__(self) -> None:
@@ -74,7 +74,7 @@ class Thermometer:
             self._visits = np.zeros((2, len(totals)))
         self._cool(now_ms)
         # A row that another room has taken over shows other totals, or next to no heat: it was off air for an hour.
-        events = totals[rows].sum(axis=1)
+        events = np.einsum("ns->n", totals[rows])  # Twice as fast as `sum`.
         changed = events != self._events[rows]
         self._events[rows] = events
         heat = read(state, rows[changed], now_ms)

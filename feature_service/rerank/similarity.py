@@ -33,7 +33,7 @@ class Similarity:
         """
         # Not `@`: BLAS would share this between threads, which on a busy machine waits for milliseconds.
         cosine = np.einsum("nd,d->n", self.content, self.content[room])
-        values = (1 - CATEGORY_SHARE) * np.clip(cosine, 0, 1)
+        values = (1 - CATEGORY_SHARE) * np.maximum(cosine, 0)
         if self.categories[room]:
             values[self.categories == self.categories[room]] += CATEGORY_SHARE
         if self.streamers[room]:
