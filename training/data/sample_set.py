@@ -50,9 +50,9 @@ def build_samples(
         DataError: The log or the target is not as it must be, a head has no labels, or there is no impression.
         LayoutError: A pattern matches no feature.
     """
+    table = read_columns(log, JOIN_COLUMNS)
     described = read_about(log)
     catalog = catalog_of(described, settings)
-    table = read_columns(log, JOIN_COLUMNS)
     chosen = _heads(heads, described, table, log)
     layout = catalog.layout(features, chosen)
     writer = SampleWriter(target, layout)

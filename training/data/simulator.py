@@ -1,7 +1,7 @@
 """The simulator: a live platform with known ground truth, as a stream of events in order of time."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from operator import itemgetter
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from training.data.simulation.settings import STEP_MS, SimulationSettings
 from training.data.simulation.world import World, draw_world
 from training.data.sources import ROWS_PER_FILE, write_log
 
+_EVENTS_PER_TELLING = 5_000
 _BY_TIME = itemgetter(Event._fields.index("time_ms"))
 
 
@@ -49,19 +50,34 @@ def simulate(settings: SimulationSettings, world: World | None = None) -> Iterat
         yield from (event for event in now if event.time_ms < settings.end_ms)
 
 
-def simulate_log(settings: SimulationSettings, uri: str | Path, *, rows_per_file: int = ROWS_PER_FILE) -> About:
+def simulate_log(
+    settings: SimulationSettings,
+    uri: str | Path,
+    *,
+    rows_per_file: int = ROWS_PER_FILE,
+    on_time: Callable[[int], None] | None = None,
+) -> About:
     """Writes a simulated log with its `about.json`.
 
     Args:
         settings: Size, seed and effects.
         uri: A folder without a log.
         rows_per_file: As for `write_log`.
+        on_time: Is called from time to time with how far it is, Unix milliseconds.
 
     Raises:
         DataError: The folder holds a log already.
     """
-    observer = Observer(simulate(settings))
+    events = simulate(settings)
+    observer = Observer(_told(events, on_time) if on_time else events)
     written = write_log(uri, observer, rows_per_file=rows_per_file)
     about = observer.about("simulator", f"seed {settings.seed}", (), written)
     write_about(uri, about)
     return about
+
+
+def _told(events: Iterable[Event], on_time: Callable[[int], None]) -> Iterator[Event]:
+    for place, event in enumerate(events):
+        if place % _EVENTS_PER_TELLING == 0:
+            on_time(event.time_ms)
+        yield event

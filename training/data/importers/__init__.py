@@ -1,7 +1,7 @@
 """Importers: public data sets, and a platform's own tables, as event logs."""
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Protocol
@@ -48,9 +48,17 @@ IMPORTERS: Mapping[str, Importer] = MappingProxyType(
 )
 """All importers by name."""
 
+_EVENTS_PER_REPORT = 5_000
+
 
 def import_log(
-    name: str, source: Path, uri: str | Path, *, rows_per_file: int = ROWS_PER_FILE, **options: Any
+    name: str,
+    source: Path,
+    uri: str | Path,
+    *,
+    rows_per_file: int = ROWS_PER_FILE,
+    on_count: Callable[[int], None] | None = None,
+    **options: Any,
 ) -> About:
     """Imports a data set: writes its events and `about.json`.
 
@@ -59,6 +67,7 @@ def import_log(
         source: Its file or folder.
         uri: A folder without a log.
         rows_per_file: As for `write_log`.
+        on_count: Is called from time to time with the number of events so far.
         **options: Of the importer.
 
     Raises:
@@ -73,8 +82,16 @@ def import_log(
             raise DataError(f"{option}: the importer {name} has {', '.join(allowed) or 'no options'}")
     if not source.exists():
         raise DataError(f"{source}: expected a file or folder to import, found none")
-    observer = Observer(importer.events(source, **options))
+    events = importer.events(source, **options)
+    observer = Observer(_counted(events, on_count) if on_count else events)
     written = write_log(uri, observer, rows_per_file=rows_per_file)
     about = observer.about(name, source.name, importer.LACKS, written, heads=importer.HEADS)
     write_about(uri, about)
     return about
+
+
+def _counted(events: Iterable[Event], on_count: Callable[[int], None]) -> Iterator[Event]:
+    for count, event in enumerate(events):
+        if count % _EVENTS_PER_REPORT == 0:
+            on_count(count)
+        yield event
