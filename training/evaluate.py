@@ -10,14 +10,16 @@ from training.bootstrap import REPLICATES, Interval, bootstrap, interval
 from training.data.samples import Samples
 from training.heads import HEAD_NAMES, HEADS
 from training.metrics import (
-    CalibrationBins,
     ComparedPairs,
     RankedLabels,
+    calibration_bins,
+    calibration_curve,
+    calibration_error,
     defined,
     grouped_auc,
     log_losses,
     normalised_entropy,
-    weighted_mean,
+    ratio,
 )
 
 LEAST_POSITIVES = 100
@@ -94,11 +96,32 @@ class RankingReport:
 
 @dataclass(frozen=True, slots=True)
 class _Rows:
-    """Labels, predictions (float32 [N]) and users (0 … U - 1, [N]) of one head."""
+    """The labelled rows of one head.
 
-    labels: NDArray[np.float32]
-    predictions: NDArray[np.float32]
-    users: NDArray[np.intp]
+    Attributes:
+        labels: float64 [N].
+        predictions: float64 [N].
+        user: Number of the user, from 0, int64 [N].
+        users: U.
+    """
+
+    labels: NDArray[np.float64]
+    predictions: NDArray[np.float64]
+    user: NDArray[np.intp]
+    users: int
+
+    def sums(self, *columns: NDArray[np.floating]) -> NDArray[np.float64]:
+        """How many rows each user has, and the sums of columns [N] over them, [U, 1 + columns]."""
+        counts = np.bincount(self.user, minlength=self.users)
+        totals = [np.bincount(self.user, column, minlength=self.users) for column in columns]
+        return np.stack([counts, *totals], axis=1).astype(np.float64)
+
+    def gaps(self, bins: NDArray[np.intp]) -> NDArray[np.float64]:
+        """Σ (label - prediction) of each user in each calibration bin, [U, bins]."""
+        width = int(bins.max()) + 1
+        cell = self.user * width + bins
+        gap = np.bincount(cell, self.labels - self.predictions, minlength=self.users * width)
+        return gap.reshape(self.users, width).astype(np.float64)
 
 
 _Statistic = Callable[[NDArray[np.integer]], NDArray[np.float64]]
@@ -131,78 +154,86 @@ def evaluate_ranking(
     expected = (len(candidates.slate), len(heads))
     if predictions.shape != expected:
         raise ValueError(f"predictions: expected shape {expected} (impressions, heads), received {predictions.shape}")
-    users, user = np.unique(samples.slates.user, return_inverse=True)
-    user = user[candidates.slate]
     reports: dict[str, HeadReport] = {}
-    for name, rows in _columns(predictions, samples, heads, user).items():
+    for name, rows in _columns(predictions, samples, heads).items():
         binary = name == CONVERSION or HEADS[name].binary
-        reports[name] = _head_report(name, rows, binary, len(users), seed, replicates)
-    return RankingReport(model, len(candidates.slate), int(candidates.sampled.sum()), len(users), reports)
+        reports[name] = _head_report(name, rows, binary, seed, replicates)
+    users = len(np.unique(samples.slates.user))
+    return RankingReport(model, len(candidates.slate), int(candidates.sampled.sum()), users, reports)
 
 
-def _columns(
-    predictions: NDArray[np.float32], samples: Samples, heads: tuple[str, ...], user: NDArray[np.intp]
-) -> dict[str, _Rows]:
+def _columns(predictions: NDArray[np.float32], samples: Samples, heads: tuple[str, ...]) -> dict[str, _Rows]:
     """The labelled rows of each head, and of the conversion p(long watch) / p(enter) if the model has both."""
     labels, mask = samples.candidates.labels, samples.candidates.mask
+    users, user = np.unique(samples.slates.user, return_inverse=True)
+    user = user[samples.candidates.slate]
+
+    def rows(head: str, kept: NDArray[np.bool_], predicted: NDArray[np.float32]) -> _Rows:
+        label = labels[kept, HEAD_NAMES.index(head)]
+        return _Rows(label.astype(np.float64), predicted.astype(np.float64), user[kept], len(users))
+
     columns: dict[str, _Rows] = {}
     for place, name in enumerate(heads):
-        column = HEAD_NAMES.index(name)
-        kept = mask[:, column]
-        columns[name] = _Rows(labels[kept, column], predictions[kept, place], user[kept])
+        kept = mask[:, HEAD_NAMES.index(name)]
+        columns[name] = rows(name, kept, predictions[kept, place])
     if {"enter", "long_watch"} <= set(heads):
         enter, watch = HEAD_NAMES.index("enter"), HEAD_NAMES.index("long_watch")
         kept = mask[:, watch] & mask[:, enter] & (labels[:, enter] > 0)
         entered = np.maximum(predictions[kept, heads.index("enter")], np.finfo(np.float32).tiny)
         with np.errstate(invalid="ignore", over="ignore"):  # What is not finite is counted by the report.
             converted = np.minimum(predictions[kept, heads.index("long_watch")] / entered, 1)
-        columns[CONVERSION] = _Rows(labels[kept, watch], converted.astype(np.float32), user[kept])
+        columns[CONVERSION] = rows("long_watch", kept, converted)
     return columns
 
 
-def _head_report(name: str, rows: _Rows, binary: bool, users: int, seed: int, replicates: int) -> HeadReport:
+def _head_report(name: str, rows: _Rows, binary: bool, seed: int, replicates: int) -> HeadReport:
     positives = int((rows.labels > 0).sum())
     negatives = len(rows.labels) - positives
     non_finite = int((~np.isfinite(rows.predictions)).sum())
     comparable = positives >= LEAST_POSITIVES and (negatives >= LEAST_POSITIVES or not binary)
     if non_finite or not len(rows.labels):
         return HeadReport(name, len(rows.labels), positives, non_finite, comparable, {}, ())
-    bins = CalibrationBins.of(rows.labels, rows.predictions)
+    bins = calibration_bins(rows.predictions)
     names, statistic = _binary(rows, bins) if binary else _amount(rows, bins, np.random.default_rng(seed))
-    values = statistic(np.ones(users, np.int64))
-    draws = bootstrap(statistic, users, seed, replicates) if replicates else np.zeros((0, len(names)))
+    values = statistic(np.ones(rows.users, np.int64))
+    draws = bootstrap(statistic, rows.users, seed, replicates) if replicates else np.zeros((0, len(names)))
     metrics = {
         metric: Estimate(defined(value), interval(draws[:, place]) if defined(value) is not None else None)
         for place, (metric, value) in enumerate(zip(names, values, strict=True))
     }
-    curve = bins.curve(np.ones(len(rows.labels)))
+    curve = calibration_curve(bins, rows.labels, rows.predictions)
     points = tuple(CalibrationPoint(int(count), float(mean), float(rate)) for count, mean, rate in curve)
     return HeadReport(name, len(rows.labels), positives, 0, comparable, metrics, points)
 
 
-def _binary(rows: _Rows, bins: CalibrationBins) -> tuple[tuple[str, ...], _Statistic]:
+def _binary(rows: _Rows, bins: NDArray[np.intp]) -> tuple[tuple[str, ...], _Statistic]:
     """The metrics of a probability as a function of how often each user counts."""
     ranked = RankedLabels.of(rows.labels, rows.predictions)
-    grouped = grouped_auc(rows.labels, rows.predictions, rows.users)
-    losses = log_losses(rows.labels, rows.predictions)
+    grouped = grouped_auc(rows.labels, rows.predictions, rows.user)
+    sums, gaps = rows.sums(log_losses(rows.labels, rows.predictions), rows.labels), rows.gaps(bins)
 
     def statistic(counts: NDArray[np.integer]) -> NDArray[np.float64]:
-        weights = counts[rows.users].astype(np.float64)
-        loss = weighted_mean(losses, weights)
-        entropy = normalised_entropy(loss, weighted_mean(rows.labels, weights))
-        return np.array([ranked.auc(weights), grouped.mean(counts), loss, entropy, bins.error(weights)])
+        total, loss, positives = counts @ sums
+        log_loss = ratio(loss, total)
+        entropy = normalised_entropy(log_loss, ratio(positives, total))
+        error = calibration_error(counts @ gaps, total)
+        return np.array(
+            [ranked.auc(counts.astype(np.float64)[rows.user]), grouped.mean(counts), log_loss, entropy, error]
+        )
 
     return ("auc", "gauc", "log_loss", "normalised_entropy", "ece"), statistic
 
 
-def _amount(rows: _Rows, bins: CalibrationBins, rng: np.random.Generator) -> tuple[tuple[str, ...], _Statistic]:
+def _amount(rows: _Rows, bins: NDArray[np.intp], rng: np.random.Generator) -> tuple[tuple[str, ...], _Statistic]:
     """The metrics of an amount as a function of how often each user counts."""
     pairs = ComparedPairs.of(rows.labels, rows.predictions, rng)
-    errors = np.abs(rows.labels.astype(np.float64) - rows.predictions)
+    errors = np.abs(rows.labels - rows.predictions)
+    sums, gaps = rows.sums(errors, errors**2), rows.gaps(bins)
 
     def statistic(counts: NDArray[np.integer]) -> NDArray[np.float64]:
-        weights = counts[rows.users].astype(np.float64)
-        rmse = np.sqrt(weighted_mean(errors**2, weights))
-        return np.array([weighted_mean(errors, weights), rmse, pairs.xauc(weights), bins.error(weights)])
+        weights = counts.astype(np.float64)[rows.user]
+        total, absolute, squared = counts @ sums
+        error = calibration_error(counts @ gaps, total)
+        return np.array([ratio(absolute, total), ratio(squared, total) ** 0.5, pairs.xauc(weights), error])
 
     return ("mae", "rmse", "xauc", "ece"), statistic
