@@ -1,0 +1,216 @@
+"""What holds for every registered model: one suite over `MODELS`."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from sklearn.metrics import roc_auc_score
+
+from feature_service.features.layout import (
+    CANDIDATE_VECTORS,
+    DTYPES,
+    HISTORY_FLOATS,
+    HISTORY_IDS,
+    USER_FLOATS,
+    USER_IDS,
+)
+from tests.training.worlds import ENCODINGS, HEADS, STEPS, toy_world
+from training.data.samples import Samples
+from training.export import export, export_check, read_layout
+from training.heads import HEAD_NAMES
+from training.models import MODELS
+from training.models.ranking.base import LONGEST_WATCH_S, Ranker
+from training.models.recall.two_tower import TwoTower
+from training.predict import predict, room_vectors, user_vectors
+from training.run_config import parse_config
+from training.train import train
+from training.trained import Model, RunFiles, build, load_trained
+
+TRAINING, VALIDATION = toy_world(600, seed=1), toy_world(100, seed=2)
+USER_SIDE = (USER_FLOATS, USER_IDS, HISTORY_FLOATS, HISTORY_IDS)
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One trained model of the toy world and where it was exported."""
+
+    model: Model
+    run: Path
+    exported: Path
+
+
+@pytest.fixture(scope="module", params=sorted(MODELS))
+def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Case:
+    table = {
+        "model": request.param,
+        "features": {"user": ["*"], "candidate": ["*"]},
+        "heads": {} if request.param == "two_tower" else dict.fromkeys(HEADS, 1.0),
+        "training": {"learning_rate": 0.005, "batch_slates": 64, "epochs": 8, "patience": 8},
+    }
+    if request.param == "esmm":
+        table["heads"] = {"enter": 1.0, "long_watch": 1.0}
+    run = tmp_path_factory.mktemp(request.param)
+    model = train(
+        parse_config(table, "test"), TRAINING.samples, VALIDATION.samples, run / "run", encodings=ENCODINGS
+    ).model
+    export(model, run / "exported")
+    return Case(model, run / "run", run / "exported")
+
+
+def answers(model: Model, samples: Samples) -> np.ndarray:
+    """A ranker's predictions, or the vectors of all viewers and rooms."""
+    if isinstance(model, Ranker):
+        return predict(model, samples)
+    user = user_vectors(model, samples.slates, samples.layout)
+    return np.concatenate([user, room_vectors(model, samples.candidates.tensors, samples.layout)])
+
+
+def assert_in_range(model: Model, values: np.ndarray) -> None:
+    assert values.dtype == np.float32
+    assert np.isfinite(values).all()
+    if isinstance(model, TwoTower):
+        assert np.linalg.norm(values, axis=1) == pytest.approx(np.ones(len(values)), abs=1e-4)
+        return
+    for place, head in enumerate(model.layout.heads):
+        most = LONGEST_WATCH_S if head == "watch_time" else 1.0
+        assert values[:, place].min() >= 0.0
+        assert values[:, place].max() <= most * 1.0001
+
+
+def with_values(samples: Samples, dtype: str, values: list[float]) -> Samples:
+    """The same samples with all tensors of a dtype filled: row i with the i-th of the values, around and around."""
+
+    def filled(tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        result = dict(tensors)
+        for name, tensor in tensors.items():
+            if DTYPES[name] == dtype:
+                by_row = np.resize(np.array(values, dtype), len(tensor))
+                result[name] = np.broadcast_to(by_row.reshape(-1, *[1] * (tensor.ndim - 1)), tensor.shape).copy()
+        return result
+
+    return replace(
+        samples,
+        slates=replace(samples.slates, tensors=filled(samples.slates.tensors)),
+        candidates=replace(samples.candidates, tensors=filled(samples.candidates.tensors)),
+    )
+
+
+def test_it_learns_a_separable_world(case: Case):
+    if isinstance(case.model, TwoTower):
+        scores = answers(case.model, VALIDATION.samples)
+        users, rooms = scores[: len(VALIDATION.taste)], scores[len(VALIDATION.taste) :]
+        best = np.argsort(-users @ rooms.T, axis=1)[:, :50]  # Of 800 rooms, some 200 are of the viewer's category.
+        assert (VALIDATION.category[best] == VALIDATION.taste[:, np.newaxis]).mean() > 0.95
+        return
+    predictions = predict(case.model, VALIDATION.samples)
+    for place, head in enumerate(case.model.layout.heads):
+        column = HEAD_NAMES.index(head)
+        exists = VALIDATION.samples.candidates.mask[:, column]
+        positive = VALIDATION.samples.candidates.labels[exists, column] > (60.0 if head == "watch_time" else 0.5)
+        assert roc_auc_score(positive, predictions[exists, place]) > 0.9, head
+
+
+def test_its_answers_are_in_range(case: Case):
+    assert_in_range(case.model, answers(case.model, VALIDATION.samples))
+
+
+@pytest.mark.parametrize(
+    ("dtype", "values"),
+    [("float32", [np.nan, np.inf, -np.inf, -1e30, 1e30]), ("int64", [0, 987654321, -(2**63), 2**63 - 1])],
+)
+def test_broken_unknown_and_missing_values_stay_in_range(case: Case, dtype: str, values: list[float]):
+    assert_in_range(case.model, answers(case.model, with_values(VALIDATION.samples, dtype, values)))
+
+
+def test_one_broken_candidate_does_not_touch_the_others(case: Case):
+    if isinstance(case.model, TwoTower):
+        pytest.skip("rooms do not share a call's viewer")
+    tensors = {name: values.copy() for name, values in VALIDATION.samples.candidates.tensors.items()}
+    tensors[CANDIDATE_VECTORS][0] = np.nan
+    candidates = replace(VALIDATION.samples.candidates, tensors=tensors)
+    broken = predict(case.model, replace(VALIDATION.samples, candidates=candidates))
+    assert np.array_equal(broken[1:], predict(case.model, VALIDATION.samples)[1:])
+
+
+def test_what_is_served_is_what_was_trained(case: Case):
+    assert export_check(case.model, case.exported, VALIDATION.samples, tolerance=1e-5) <= 1e-5
+
+
+def test_another_process_finds_the_same_model(case: Case):
+    loaded = load_trained(case.run).model
+    assert np.array_equal(answers(loaded, VALIDATION.samples), answers(case.model, VALIDATION.samples))
+
+
+def test_the_layout_signature_states_what_it_reads(case: Case):
+    assert read_layout(case.exported) == case.model.layout
+    answer = signatures(case)["layout"](probe=tf.zeros([3], tf.int32))
+    assert {len(values) for values in answer.values()} == {3}
+    assert ("heads" in answer) == bool(case.model.layout.heads)
+
+
+def test_a_signature_declares_exactly_what_it_reads(case: Case):
+    for name, signature in case.model.signatures().items():
+        declared = signatures(case)[name].structured_input_signature[1]
+        assert {spec.name: spec.dtype.name for spec in declared.values()} == {
+            tensor.name: DTYPES[tensor.name] for tensor in signature.layout.tensors
+        }
+        assert all(spec.shape[0] is None for spec in declared.values())
+
+
+def test_it_runs_in_a_stock_model_server(case: Case):
+    """Only ops of TensorFlow itself, no table that would need initialising, no function of Python."""
+    registered = set(tf.raw_ops.__dict__) | {"PartitionedCall"}
+    for function in signatures(case).values():
+        graph = function.graph.as_graph_def(add_shapes=False)
+        used = {node.op for node in graph.node} | {n.op for f in graph.library.function for n in f.node_def}
+        assert used <= registered | {"Placeholder"}
+        assert not {op for op in used if "HashTable" in op or "PyFunc" in op or op.startswith("Lookup")}
+
+
+def test_the_user_side_is_computed_once_a_viewer(case: Case):
+    """Of one viewer and seven candidates, nothing that hangs on the viewer alone has seven rows."""
+    if isinstance(case.model, TwoTower):
+        pytest.skip("the towers are served apart")
+    graph = served_graph(case.model, candidates=7)
+    user_only = depends_on(graph, USER_SIDE) - depends_on(graph, set(DTYPES) - set(USER_SIDE))
+    products = [operation for operation in user_only if operation.type == "MatMul"]
+    assert products
+    assert {operation.outputs[0].shape[0] for operation in products} <= {1, STEPS}
+    assert not [o for o in user_only for t in o.outputs if t.shape.rank and t.shape[0] == 7]
+
+
+def test_no_two_kernels_start_the_same(case: Case):
+    """One seed handed to several layers would make experts and towers the same for ever."""
+    model = build(RunFiles.read(case.run))
+    kernels = [variable.numpy() for variable in model.trainable_variables if "kernel" in variable.name]
+    assert len(kernels) > 4
+    for place, one in enumerate(kernels):
+        assert not any(one.shape == two.shape and np.allclose(one, two) for two in kernels[:place])
+
+
+def signatures(case: Case) -> Any:
+    loaded: Any = tf.saved_model.load(str(case.exported))
+    return loaded.signatures
+
+
+def served_graph(model: Model, candidates: int) -> tf.Graph:
+    """The graph of `serving_default` for one viewer and so many candidates."""
+    signature = model.signatures()["serving_default"]
+    specs = {}
+    for tensor in signature.layout.tensors:
+        rows = 1 if tensor.name in USER_SIDE else candidates
+        shape = [rows, tensor.length, tensor.width] if tensor.length else [rows, tensor.width]
+        specs[tensor.name] = tf.TensorSpec(shape, DTYPES[tensor.name], tensor.name)
+    return tf.function(signature.function).get_concrete_function(specs).graph
+
+
+def depends_on(graph: tf.Graph, names: Any) -> set[tf.Operation]:
+    """The operations that some input of these names leads to."""
+    reached = {operation for operation in graph.get_operations() if operation.name in names}
+    for operation in graph.get_operations():  # In the order in which they were made, inputs first.
+        if any(tensor.op in reached for tensor in operation.inputs):
+            reached.add(operation)
+    return reached
