@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import grpc
+import numpy as np
 import tensorflow as tf
 from google.protobuf.message import DecodeError
 from tensorflow.core.protobuf import config_pb2, meta_graph_pb2, saved_model_pb2
@@ -90,7 +91,7 @@ def _restore(
     saver = meta_graph.saver_def
     if saver.restore_op_name and (path / "variables" / "variables.index").exists():
         prefix = {saver.filename_tensor_name: str(path / "variables" / "variables")}
-        session.run(saver.restore_op_name, {**feeds, **prefix})
+        _run_operation(session, saver.restore_op_name, {**feeds, **prefix})
 
 
 def _initialise(session: tf.compat.v1.Session, meta_graph: meta_graph_pb2.MetaGraphDef, feeds: dict[str, str]) -> None:
@@ -98,10 +99,15 @@ def _initialise(session: tf.compat.v1.Session, meta_graph: meta_graph_pb2.MetaGr
     init = meta_graph.signature_def.get(INIT_OP_SIGNATURE)
     if init is not None:
         # The signature names the operation's output 0, which a NoOp lacks: run the operation.
-        session.run(init.outputs[INIT_OP_SIGNATURE].name.partition(":")[0], feeds)
+        _run_operation(session, init.outputs[INIT_OP_SIGNATURE].name.partition(":")[0], feeds)
     for key in ("saved_model_main_op", "legacy_init_op"):
         for name in meta_graph.collection_def[key].node_list.value if key in meta_graph.collection_def else ():
-            session.run(name, feeds)
+            _run_operation(session, name, feeds)
+
+
+def _run_operation(session: tf.compat.v1.Session, name: str, feeds: dict[str, str]) -> None:
+    call = _callable(session, config_pb2.CallableOptions(feed=feeds, target=[name]))
+    call(*[np.array(value, dtype=object) for value in feeds.values()])
 
 
 def _signatures(session: tf.compat.v1.Session, meta_graph: meta_graph_pb2.MetaGraphDef) -> Iterator[RunnableSignature]:
@@ -120,15 +126,18 @@ def _runner(
         operation = session.graph.get_operation_by_name(fetch.partition(":")[0])
         if not operation.outputs:
             return _refuse_no_output(operation)
-    options = config_pb2.CallableOptions(feed=[feed.tensor for feed in inputs], fetch=fetches)
-    # The public `make_callable` goes through `run` where there are feeds: slower, and with checks of its own.
-    call = session._make_callable_from_options(options)
+    call = _callable(session, config_pb2.CallableOptions(feed=[feed.tensor for feed in inputs], fetch=fetches))
 
     def run(arrays: Sequence[Array]) -> Sequence[Array]:
         with _tensorflow_errors():
             return call(*arrays)
 
     return run
+
+
+def _callable(session: tf.compat.v1.Session, options: config_pb2.CallableOptions) -> Callable[..., Sequence[Array]]:
+    # The public `make_callable` goes through `run` where there are feeds: slower, with checks and words of its own.
+    return session._make_callable_from_options(options)
 
 
 def _refuse_no_output(operation: tf.Operation) -> Callable[[Sequence[Array]], Sequence[Array]]:
