@@ -1,5 +1,6 @@
 """Attributes: a platform's own properties of users, streamers and rooms become features by settings alone."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -62,9 +63,10 @@ class Attribute:
         if self.kind is AttributeKind.CATEGORY:
             return None if isinstance(value, str) else self._expected("a text", value)
         if self.kind is AttributeKind.NUMBER:
-            return None if isinstance(value, float | int) else self._expected("a number", value)
-        fits = isinstance(value, tuple) and len(value) == self.width
-        return None if fits else self._expected(f"a vector of {self.width} numbers", value)
+            fits = isinstance(value, float | int) and math.isfinite(value)
+            return None if fits else self._expected("a finite number", value)
+        fits = isinstance(value, tuple) and len(value) == self.width and all(map(math.isfinite, value))
+        return None if fits else self._expected(f"a vector of {self.width} finite numbers", value)
 
     def _expected(self, what: str, value: AttributeValue) -> str:
         return f"attributes.{self.name}: expected {what}, received {value!r}"

@@ -82,26 +82,27 @@ class Decayed:
             given = amount(event)
             if not given:
                 return
-            sums, epochs = columns[name][row], columns[epochs_name][row]
-            for i, (epoch, slot, weight) in enumerate(_places(event.time_ms, half_lives_ms)):
-                held = epochs[i, slot]
+            sums, epochs = columns[name], columns[epochs_name]
+            for i, epoch, slot, weight in _places(event.time_ms, half_lives_ms):
+                # `item` gives Python integers, with which arithmetic is faster than with numpy's scalars.
+                held = epochs.item(row, i, slot)
                 if held == epoch:
-                    sums[i, slot] += given * weight
+                    sums[row, i, slot] = sums.item(row, i, slot) + given * weight
                 elif held < epoch:
-                    epochs[i, slot] = epoch
+                    epochs[row, i, slot] = epoch
                     columns[block][row, :, i, slot] = 0
-                    sums[i, slot] = given * weight
+                    sums[row, i, slot] = given * weight
 
         return [(self.signal.kind, add)]
 
 
 @lru_cache(maxsize=4096)
-def _places(time_ms: int, half_lives_ms: tuple[int, ...]) -> tuple[tuple[int, int, int], ...]:
-    """Epoch, slot and weight of an event's time, for each half-life."""
-    found: list[tuple[int, int, int]] = []
-    for half_life_ms in half_lives_ms:
+def _places(time_ms: int, half_lives_ms: tuple[int, ...]) -> tuple[tuple[int, int, int, int], ...]:
+    """Number of the half-life, epoch, slot and weight of an event's time, for each half-life."""
+    found: list[tuple[int, int, int, int]] = []
+    for i, half_life_ms in enumerate(half_lives_ms):
         epoch, offset = divmod(time_ms, SLOTS * half_life_ms)
-        found.append((epoch, epoch % SLOTS, WEIGHTS[offset * STEPS // half_life_ms]))
+        found.append((i, epoch, epoch % SLOTS, WEIGHTS[offset * STEPS // half_life_ms]))
     return tuple(found)
 
 

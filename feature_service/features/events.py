@@ -101,6 +101,9 @@ MAX_AHEAD_MS = 5_000
 
 MAX_ID_BYTES = 256
 
+MAX_SPAN_MS = 366 * 86_400_000
+"""The longest visit and the longest lease: a year, so that sums and times stay far within 64 bits."""
+
 _VIEWER = ("user_id", "room_id", "streamer_id")
 _ROOM = ("room_id", "streamer_id")
 
@@ -175,14 +178,13 @@ def _time(event: Event, now_ms: int) -> str | None:
 
 
 def _amounts(event: Event, now_ms: int) -> str | None:  # noqa: ARG001
-    if event.watch_ms < 0:
-        return f"watch_ms: expected 0 or more, received {event.watch_ms}"
+    for name in ("watch_ms", "lease_ms"):
+        if not 0 <= getattr(event, name) <= MAX_SPAN_MS:
+            return f"{name}: expected 0 to {MAX_SPAN_MS}, received {getattr(event, name)}"
     if not (math.isfinite(event.gift_value) and 0 <= event.gift_value < 2**31):
         return f"gift_value: expected a finite value of 0 or more, received {event.gift_value}"
     if not 0 <= event.propensity <= 1:
         return f"propensity: expected 0 to 1, received {event.propensity}"
-    if event.lease_ms < 0:
-        return f"lease_ms: expected 0 or more, received {event.lease_ms}"
     if not all(map(math.isfinite, event.content)):
         return "content: expected finite numbers, received nan or infinity"
     return None

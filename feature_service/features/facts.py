@@ -68,8 +68,10 @@ class Facts:
         """
         if event.kind in (EventKind.ROOM_STARTED, EventKind.ROOM_UPDATED) and not event.lease_ms:
             event = event._replace(lease_ms=lease_ms)
+        if event.streamer_id and (event.category or event.kind not in _VISITS):
+            return event
         room = self.rooms.get(key_of("room", event.room_id))
-        if room is None or (event.streamer_id and event.category):
+        if room is None:
             return event
         category = event.category or (room.text("category") if event.kind in _VISITS else "")
         return event._replace(streamer_id=event.streamer_id or room.streamer_id, category=category)

@@ -7,7 +7,7 @@ epoch it has seen, a latest value the one of the greatest (time, value), a recen
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -101,7 +101,8 @@ class Total:
         name, amount = self.field, self.signal.amount
 
         def add(columns: Fields, row: int, event: Event, keys: Keys) -> None:  # noqa: ARG001
-            columns[name][row] += amount(event)
+            column = columns[name]
+            column[row] = column.item(row) + amount(event)  # Python integers: faster than numpy's scalars.
 
         return [(self.signal.kind, add)]
 
@@ -138,7 +139,7 @@ class Latest:
             given = value(event, keys)
             if given is None:
                 return
-            held_ms = columns[stamp][row]
+            held_ms = columns[stamp].item(row)
             if event.time_ms > held_ms or (event.time_ms == held_ms and _greater(given, columns[name][row])):
                 columns[name][row] = given
                 columns[stamp][row] = event.time_ms
@@ -148,7 +149,9 @@ class Latest:
 
 def _greater(given: Any, held: Any) -> bool:
     if isinstance(held, np.ndarray):
-        return tuple(given) > tuple(held.tolist())  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]
+        vector = cast(NDArray[Any], held)
+        # Rounded to the held dtype first, else the order of two vectors that round alike would matter.
+        return np.asarray(given, vector.dtype).tolist() > vector.tolist()
     return bool(given > held)
 
 
@@ -172,7 +175,7 @@ class Highest:
         def keep(columns: Fields, row: int, event: Event, keys: Keys) -> None:  # noqa: ARG001
             column = columns[name]
             given = value(event)
-            if given > column[row]:
+            if given > column.item(row):
                 column[row] = given
 
         return [(kind, keep) for kind in self.kinds]
@@ -192,8 +195,9 @@ class Entry(IntEnum):
 class Recent:
     """The newest `size` rooms with something about each, newest first; zeros behind: int64 [5, size].
 
-    An entry is a column of `Entry`; the list holds the `size` with the greatest (time, room, amount). With `distinct`
-    a room stands once, at its greatest entry, so that a leave replaces the enter of the same visit.
+    An entry is a column of `Entry`; the list holds the `size` with the greatest (time, room, amount, streamer,
+    category). With `distinct` a room stands once, at its greatest entry, so that a leave replaces the enter of the
+    same visit.
 
     Attributes:
         entity: Whose record.
@@ -230,31 +234,46 @@ EntryValues = tuple[int, int, int, int, int]
 
 
 def _insert(entries: NDArray[np.int64], entry: EntryValues, *, distinct: bool) -> None:
-    """Puts an entry into a list sorted by descending (time, room, amount), in place; a repeat changes nothing."""
-    stop = entries.shape[1] - 1
+    """Puts an entry into a list sorted by descending order, in place; a repeat changes nothing."""
+    stop, order = entries.shape[1] - 1, _order(*entry)
     if distinct:
         held = np.flatnonzero(entries[Entry.ROOM] == entry[Entry.ROOM])
         if held.size:
             stop = int(held[0])
-            if _order(entries, stop) >= (entry[0], entry[1], entry[4]):
+            if _order_at(entries, stop) >= order:
                 return
-    place = _place(entries, entry)
-    if place > stop or (not distinct and tuple(entries[:, place].tolist()) == entry):
+    # Events come nearly in time's order, so the front is tried first.
+    newest = entry[0] > entries.item(0, 0)
+    place = 0 if newest else _place(entries, order)
+    if place > stop or (not newest and _order_at(entries, place) == order):
         return
-    entries[:, place + 1 : stop + 1] = entries[:, place:stop]
-    entries[:, place] = entry
+    _shift(entries, place, stop)
+    for line, value in enumerate(entry):
+        entries[line, place] = value
 
 
-def _order(entries: NDArray[np.int64], place: int) -> tuple[int, int, int]:
-    return entries.item(0, place), entries.item(1, place), entries.item(4, place)
+def _shift(entries: NDArray[np.int64], place: int, stop: int) -> None:
+    """Moves the entries in [place, stop) one back."""
+    if place == 0 and stop == entries.shape[1] - 1:
+        # The usual case as one move of memory: what slips to the front of the next line is overwritten by the new one.
+        flat = entries.reshape(-1)
+        flat[1:] = flat[:-1]
+    else:
+        entries[:, place + 1 : stop + 1] = entries[:, place:stop]
 
 
-def _place(entries: NDArray[np.int64], entry: EntryValues) -> int:
-    """How many entries are greater than this one; events come nearly in order, so the front is tried first."""
-    if entry[0] > entries.item(0, 0):
-        return 0
-    wanted = (entry[0], entry[1], entry[4])
-    place = int(np.searchsorted(-entries[0], -entry[0]))
-    while place < entries.shape[1] and _order(entries, place) > wanted:
+def _order(time_ms: int, room: int, streamer: int, category: int, amount: int) -> EntryValues:
+    """What entries are sorted by: all that they hold, so that no two different ones are equal."""
+    return time_ms, room, amount, streamer, category
+
+
+def _order_at(entries: NDArray[np.int64], place: int) -> EntryValues:
+    return _order(*entries[:, place].tolist())
+
+
+def _place(entries: NDArray[np.int64], order: EntryValues) -> int:
+    """How many entries are greater."""
+    place = int(np.searchsorted(-entries[0], -order[0]))
+    while place < entries.shape[1] and _order_at(entries, place) > order:
         place += 1
     return place
