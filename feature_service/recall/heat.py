@@ -72,6 +72,7 @@ class Thermometer:
         if len(totals) > len(self._events) or now_ms < self._read_ms:
             self._events = np.zeros(len(totals), np.int64)
             self._visits = np.zeros((2, len(totals)))
+            self._read_ms = now_ms
         self._cool(now_ms)
         # A row that another room has taken over shows other totals, or next to no heat: it was off air for an hour.
         events = np.einsum("ns->n", totals[rows])  # Twice as fast as `sum`.

@@ -65,6 +65,19 @@ def test_room_with_a_burst_is_heating_up() -> None:
     assert _reason(platform, channel="two_tower") == "for you"
 
 
+def test_big_room_as_busy_as_before_is_popular() -> None:
+    platform = _platform()
+    for second in range(900):
+        platform.enter("anna/1", second)
+    assert _reason(platform, channel="hot") == "popular now"
+
+
+def test_handful_of_visits_in_a_quiet_room_is_no_burst() -> None:
+    platform = _platform()
+    platform.enter("anna/1", 900, times=4)  # A lift of 50 / 14, but of 4 visits only.
+    assert _reason(platform, channel="hot") == "popular now"
+
+
 def test_burst_of_a_quarter_of_an_hour_ago_is_over() -> None:
     platform = _platform()
     platform.enter("anna/1", 0, times=20)

@@ -30,6 +30,12 @@ def test_room_of_two_channels_stands_once_and_remembers_both() -> None:
     np.testing.assert_array_equal(merged.scores, np.array([[1, np.nan], [np.nan, 1], [0.5, 0.5]], np.float32))
 
 
+def test_room_of_two_channels_takes_its_best_place() -> None:
+    merged = merge([recalled("a", 1, 2, 3), recalled("b", 3)], {"a": 3, "b": 3}, 10)
+    assert merged.rows.tolist() == [1, 3, 2]
+    assert merged.ranks.tolist() == [[0, -1], [2, 0], [1, -1]]
+
+
 def test_never_more_than_the_limit() -> None:
     merged = merge([recalled("a", *range(1, 100))], {"a": 99}, 7)
     assert merged.rows.tolist() == [1, 2, 3, 4, 5, 6, 7]

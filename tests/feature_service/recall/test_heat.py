@@ -35,6 +35,11 @@ def test_steady_room_has_a_lift_of_one() -> None:
     assert heat.Heat(np.array([50.0]), np.array([500.0])).lift().tolist() == [1.0]
 
 
+def test_score_damps_the_size_of_a_steady_room() -> None:
+    # A hundred times the visits are ten times the score.
+    assert heat.Heat(np.array([1.0, 100.0]), np.array([10.0, 1000.0])).score().tolist() == [10**0.5, 1000**0.5]
+
+
 def test_lift_of_a_burst_stays_below_ten() -> None:
     # All 90 visits in this moment: (900 + 10) / (90 + 10).
     assert heat.Heat(np.array([90.0]), np.array([90.0])).lift().tolist() == pytest.approx([9.1])
@@ -70,5 +75,5 @@ def test_thermometer_may_go_back_in_time() -> None:
     platform.start("anna/1")
     platform.enter("anna/1", 0, times=8)
     rows, thermometer = platform.rows("anna/1"), heat.Thermometer()
-    thermometer.read(platform.state, rows, _at_ms(3_000))
+    thermometer.read(platform.state, rows, _at_ms(86_400))
     assert thermometer.read(platform.state, rows, _at_ms(60)).minute.tolist() == pytest.approx([4], rel=0.01)

@@ -78,8 +78,9 @@ def test_what_has_scrolled_out_of_the_window_is_no_repetition() -> None:
 
 def test_rooms_of_unknown_category_and_content_are_unlike() -> None:
     platform = LivePlatform()
-    for room in ("anna/1", "ben/1", "carl/1"):
-        platform.start(room)
+    platform.start("anna/1")
+    platform.start("ben/1")
+    platform.start("carl/1", category="song", content=NORTH)
     ranked = platform.ranked({"anna/1": 3.0, "ben/1": 2.0, "carl/1": 1.0})
     assert _order(platform, ranked, request(k=3, diversity=0.1)).chosen.tolist() == [0, 1, 2]
 
