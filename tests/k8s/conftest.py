@@ -1,0 +1,10 @@
+"""The rendered base."""
+
+import pytest
+from manifests import BASE, Object, render
+
+
+@pytest.fixture(scope="session")
+def base() -> list[Object]:
+    """Every object of k8s/base."""
+    return render(BASE)
