@@ -1,0 +1,49 @@
+"""Serve the console: a web page that explains what a running service recommends to a user, and why.
+
+It shows what people watch and asks for no password, so it listens on this machine alone unless --host says otherwise.
+
+Example:
+  python -m feature_service console --address 127.0.0.1:8600 --port 8080
+"""
+
+import argparse
+import logging
+import signal
+import socket
+import sys
+
+from werkzeug.serving import make_server
+
+from feature_service.console.app import create_app
+from feature_service.console.client import ConsoleClient
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the arguments."""
+    parser.add_argument("--address", default="127.0.0.1:8600", help="the feature service (default %(default)s)")
+    parser.add_argument("--host", default="127.0.0.1", help="listen on this address (default %(default)s)")
+    parser.add_argument("--port", type=int, default=8080, help="listen here; 0 takes a free one (default %(default)s)")
+    parser.add_argument("--timeout", type=float, default=5.0, metavar="S", help="deadline (default %(default)s s)")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Serves until a signal comes."""
+    # The access log would name the users who were looked at.
+    logging.getLogger("werkzeug").setLevel(logging.WARNING)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    client = ConsoleClient(arguments.address, arguments.timeout)
+    with _listening(arguments.host, arguments.port) as listener:
+        port = listener.getsockname()[1]
+        server = make_server(arguments.host, port, create_app(client), threaded=True, fd=listener.fileno())
+        host = f"[{arguments.host}]" if ":" in arguments.host else arguments.host
+        sys.stdout.write(f"console of {arguments.address} at http://{host}:{port}/\n")
+        sys.stdout.flush()
+        server.serve_forever()
+    client.close()
+    return 0
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    """A listening socket; made here because werkzeug's own answer to a port in use is to end the process."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return socket.create_server((host, port), family=family, backlog=128)

@@ -1,0 +1,70 @@
+"""A blocking client of the feature service, for pages that are made on a thread each."""
+
+import json
+
+import grpc
+
+from feature_service.client import RETRIES
+from protos.onair.v1 import recommendation_pb2 as pb
+from protos.onair.v1 import recommendation_pb2_grpc as pb_grpc
+
+RECONNECT_MS = 1_000
+"""A reader who reloads the page should find a service that came back; gRPC's own back-off grows to two minutes."""
+
+
+class ApiError(Exception):
+    """The service refused a question, or did not answer it.
+
+    Attributes:
+        code: The status of the call.
+    """
+
+    def __init__(self, code: grpc.StatusCode, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class ConsoleClient:
+    """Calls RecommendationService. One channel serves all threads; it opens with the first call."""
+
+    def __init__(self, target: str, timeout_s: float = 5.0) -> None:
+        """Makes the channel.
+
+        Args:
+            target: `host:port`, or a name that resolves to all replicas (`dns:///feature-service:8600`).
+            timeout_s: Deadline of each call, retries included, seconds.
+        """
+        options = [
+            ("grpc.service_config", json.dumps(RETRIES)),
+            ("grpc.max_receive_message_length", -1),
+            ("grpc.initial_reconnect_backoff_ms", RECONNECT_MS // 5),
+            ("grpc.max_reconnect_backoff_ms", RECONNECT_MS),
+        ]
+        self.target = target
+        self._channel = grpc.insecure_channel(target, options=options)
+        self._stub = pb_grpc.RecommendationServiceStub(self._channel)
+        self._timeout_s = timeout_s
+
+    def explain(self, user_id: str, k: int, scene: str) -> pb.ExplainResponse:
+        """A slate with its trace.
+
+        Args:
+            user_id: The viewer.
+            k: Length of the slate; an int32, what else it may be the service says.
+            scene: Where in the app; empty = the default scene.
+
+        Raises:
+            ApiError: The service refused the question (INVALID_ARGUMENT names the field), was late or is away.
+        """
+        request = pb.RecommendRequest(user_id=user_id, k=k, scene=scene)
+        try:
+            return self._stub.Explain(request, timeout=self._timeout_s)
+        except grpc.RpcError as error:
+            call = error if isinstance(error, grpc.Call) else None
+            if call is None:
+                raise
+            raise ApiError(call.code(), call.details() or "") from None
+
+    def close(self) -> None:
+        """Closes the channel."""
+        self._channel.close()
