@@ -61,7 +61,8 @@ class HeadReport:
         positives: Rows with a label above zero.
         non_finite: Predictions that are NaN or infinite; the metrics are undefined if there is any.
         comparable: At least 100 positives and (of a binary head) 100 negatives.
-        metrics: auc, gauc, log_loss, normalised_entropy and ece; of an amount mae, rmse, xauc (in its unit) and ece.
+        metrics: auc, gauc, log_loss, normalised_entropy and ece; of an amount mae, rmse and ece in its unit, and xauc.
+            With few impressions a bin's noise alone makes an ece: compare it with its interval in mind.
         calibration: The calibration curve, by ascending prediction.
     """
 
@@ -198,12 +199,23 @@ def _head_report(name: str, rows: _Rows, binary: bool, seed: int, replicates: in
     values = statistic(np.ones(rows.users, np.int64))
     draws = bootstrap(statistic, rows.users, seed, replicates) if replicates else np.zeros((0, len(names)))
     metrics = {
-        metric: Estimate(defined(value), interval(draws[:, place]) if defined(value) is not None else None)
-        for place, (metric, value) in enumerate(zip(names, values, strict=True))
+        metric: _estimate(metric, value, draws[:, place])
+        for place, (metric, value) in enumerate(zip(names, values.tolist(), strict=True))
     }
     curve = calibration_curve(bins, rows.labels, rows.predictions)
     points = tuple(CalibrationPoint(int(count), float(mean), float(rate)) for count, mean, rate in curve)
     return HeadReport(name, len(rows.labels), positives, 0, comparable, metrics, points)
+
+
+def _estimate(metric: str, value: float, draws: NDArray[np.float64]) -> Estimate:
+    """A metric with its interval.
+
+    Resampling adds noise to every calibration bin, which can only raise the error, so that its draws lie above the
+    estimate even of a perfect model: they are reflected at it (the basic bootstrap interval).
+    """
+    if defined(value) is None:
+        return Estimate(None)
+    return Estimate(float(value), interval(np.maximum(2 * value - draws, 0) if metric == "ece" else draws))
 
 
 def _binary(rows: _Rows, bins: NDArray[np.intp]) -> tuple[tuple[str, ...], _Statistic]:

@@ -39,7 +39,7 @@ def draw_gauc(reports: Sequence[RankingReport], path: Path) -> None:
         axes.bar(left, values, width, yerr=errors, capsize=2, label=report.model)
     axes.axhline(0.5, color="grey", linewidth=0.8)
     axes.set_xticks(range(len(heads)), heads, rotation=20)
-    axes.set(ylabel="GAUC", ylim=(0.4, 1))
+    axes.set(ylabel="GAUC", ylim=(0, 1))
     axes.legend(fontsize="small")
     figure.savefig(path, dpi=120)
 

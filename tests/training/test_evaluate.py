@@ -140,6 +140,16 @@ def test_the_interval_holds_the_value_and_repeats_with_the_seed() -> None:
     assert auc.interval.low < (auc.value or 0) < auc.interval.high
 
 
+def test_noise_of_resampling_does_not_lift_the_calibration_error() -> None:
+    rng = np.random.default_rng(0)
+    truth = rng.random(2_000)
+    samples = samples_of(range(2_000), {"enter": (rng.random(2_000) < truth).tolist()})
+    error = evaluate_ranking(truth.astype(np.float32)[:, None], samples).heads["enter"].metrics["ece"]
+    assert error.interval is not None
+    assert error.value is not None
+    assert error.interval.low < error.value / 2  # The draws themselves lie above: they have the noise twice.
+
+
 def test_a_shape_that_does_not_fit_is_named() -> None:
     with pytest.raises(ValueError, match=r"expected shape \(2, 1\) \(impressions, heads\), received \(2, 3\)"):
         evaluate_ranking(np.zeros((2, 3), np.float32), samples_of([1, 2], {"enter": [1, 0]}))

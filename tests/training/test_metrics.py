@@ -153,6 +153,17 @@ def test_xauc_is_the_share_of_pairs_of_different_amounts_ordered_right() -> None
     assert pairs.xauc(np.ones(4)) == pytest.approx(3.5 / 5)
 
 
+@given(ROWS)
+def test_weighted_xauc_equals_xauc_of_repeated_rows(rows: list[tuple[bool, int, int, int]]) -> None:
+    _, predictions, amounts, weights = columns(rows)
+    rng = np.random.default_rng(0)
+    times = weights.astype(int)
+    again = ComparedPairs.of(np.repeat(amounts, times), np.repeat(predictions, times), rng)
+    expected = again.xauc(np.ones(times.sum()))
+    value = ComparedPairs.of(amounts, predictions, rng).xauc(weights)
+    assert math.isnan(value) if math.isnan(expected) else value == pytest.approx(expected)
+
+
 def test_xauc_of_drawn_pairs_is_near_that_of_all_pairs() -> None:
     rng = np.random.default_rng(5)
     amounts = rng.exponential(60, 600)
