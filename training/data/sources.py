@@ -105,12 +105,13 @@ def opened(filesystem: fs.FileSystem, path: str) -> Iterator[pq.ParquetFile]:
         DataError: The shard is not readable as Parquet, or its columns are not those of `SCHEMA`.
     """
     try:
-        with (
-            filesystem.open_input_file(path) as file,
-            pq.ParquetFile(file, read_dictionary=DICTIONARY_COLUMNS) as shard,
-        ):
-            _check_columns(shard.schema_arrow.names)
-            yield shard
+        with filesystem.open_input_file(path) as file:
+            metadata = pq.read_metadata(file)
+            names = metadata.schema.to_arrow_schema().names
+            _check_columns(names)
+            coded = [name for name in DICTIONARY_COLUMNS if name in names]
+            with pq.ParquetFile(file, metadata=metadata, read_dictionary=coded) as shard:
+                yield shard
     except DataError as error:
         raise DataError(f"{path}: {error}") from error
     except (pa.ArrowException, OSError) as error:

@@ -133,7 +133,10 @@ def _events(batch: pa.RecordBatch) -> Sequence[Event | DataError]:
     try:
         return list(to_events(batch))
     except DataError:
-        return [_event(batch.slice(row, 1)) for row in range(batch.num_rows)]
+        # Undo the dictionaries, or each row would carry the values of all.
+        plain = [c.dictionary_decode() if pa.types.is_dictionary(c.type) else c for c in batch.columns]
+        rows = pa.RecordBatch.from_arrays(plain, names=batch.schema.names)
+        return [_event(rows.slice(row, 1)) for row in range(rows.num_rows)]
 
 
 def _event(row: pa.RecordBatch) -> Event | DataError:

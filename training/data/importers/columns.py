@@ -4,7 +4,6 @@
 [[table]]                       # as many as needed; one file may stand in several
 path = "clicks.csv"             # beside the TOML file; .csv, .csv.gz, .tsv or .parquet
 kind = "enter"                  # a kind of event, in lower case
-time_unit = "s"                 # of time columns: s, ms (the default) or us
 where = { is_click = "1" }      # only rows in which these columns read so
 
 [table.columns]                 # field of the event = column of the table
@@ -12,6 +11,9 @@ time_ms = "timestamp"
 user_id = "uid"
 room_id = "live_id"
 request_id = "request"
+
+[table.scale]                   # field = factor, as where the platform counts seconds; dates need none
+time_ms = 1000
 
 [table.constants]               # field of the event = value for all rows
 scene = "live_tab"
@@ -22,8 +24,8 @@ age_band = "age"
 
 `time_ms` must be mapped; an event without `event_id` is numbered by table and row. Where a table does not map
 `streamer_id`, it is filled in from the tables of kind `room_started`. Ids stay as the platform writes them. An unknown
-key or field fails with its name. The tables are sorted by time; of events at one time, those of an earlier table come
-first.
+key or field fails with its name. Events are sorted by time of receipt, or else by their time; of those at one time, an
+earlier table's come first.
 
 What the data lacks depends on the tables: a head whose event no table gives has no label and is left out.
 """
@@ -48,10 +50,8 @@ NAME = "columns"
 LACKS = ("whatever the mapped tables do not hold",)
 HEADS = HEAD_NAMES
 
-_TABLE_KEYS = ("path", "kind", "time_unit", "where", "columns", "constants", "attributes")
-_TIME_FIELDS = ("time_ms", "received_ms")
+_TABLE_KEYS = ("path", "kind", "where", "columns", "scale", "constants", "attributes")
 _MAPPED = tuple(name for name in Event._fields if name not in ("kind", "attributes"))
-_PER_MS = MappingProxyType({"s": 1000.0, "ms": 1.0, "us": 0.001})
 _TYPES = get_type_hints(Event)
 _ARROW = MappingProxyType({int: pa.int64(), float: pa.float64(), bool: pa.bool_()})
 
@@ -81,7 +81,7 @@ def _mapping(source: Path) -> list[dict[str, Any]]:
         raise DataError(f"{source}: not readable as TOML ({first_line(error)})") from error
     _known(found, ("table",), str(source))
     tables = found.get("table", [])
-    if not tables:
+    if not tables or not isinstance(tables, list):
         raise DataError(f"{source}: expected at least one [[table]]")
     for number, table in enumerate(tables, start=1):
         where = f"{source}: table {number}"
@@ -89,8 +89,12 @@ def _mapping(source: Path) -> list[dict[str, Any]]:
         for key in ("path", "kind", "columns"):
             if key not in table:
                 raise DataError(f"{where}: expected a key {key}")
+        for key in ("where", "columns", "scale", "constants", "attributes"):
+            if not isinstance(table.get(key, {}), dict):
+                raise DataError(f"{where}: {key}: expected a table, received {table[key]!r}")
         _known(table["columns"], _MAPPED, f"{where}: columns")
         _known(table.get("constants", {}), _MAPPED, f"{where}: constants")
+        _known(table.get("scale", {}), tuple(table["columns"]), f"{where}: scale")
         if "time_ms" not in table["columns"]:
             raise DataError(f"{where}: columns: expected a column for time_ms")
     return tables
@@ -108,18 +112,16 @@ def _mapped(table: Mapping[str, Any], number: int, source: Path) -> tuple[dict[s
     kinds = {kind.name.lower(): kind for kind in EventKind}
     if table["kind"] not in kinds:
         raise DataError(f"{where}: kind: expected one of {', '.join(kinds)}, received {table['kind']}")
-    unit = table.get("time_unit", "ms")
-    if unit not in _PER_MS:
-        raise DataError(f"{where}: time_unit: expected one of {', '.join(_PER_MS)}, received {unit}")
     path = source.parent / table["path"]
     data = _filtered(_read(path), table.get("where", {}), path)
     count = len(data)
     columns: dict[str, list[Any]] = {"event_id": [f"{table['kind']}-{number}-{row}" for row in range(count)]}
     for field, value in table.get("constants", {}).items():
         columns[field] = [_constant(field, value, where)] * count
+    scale = table.get("scale", {})
     for field, name in table["columns"].items():
         need(data, (name,), path)
-        columns[field] = _values(data[name], field, _PER_MS[unit] if field in _TIME_FIELDS else 1.0, f"{path}: {name}")
+        columns[field] = _values(data[name], field, scale.get(field, 1), f"{path}: {name}")
     names = table.get("attributes", {})
     need(data, list(names.values()), path)
     if names:
@@ -147,7 +149,9 @@ def _values(column: pa.ChunkedArray, field: str, scale: float, where: str) -> li
     try:
         if kind is str:
             return texts(pa.table({field: column}), field)
-        if kind is int and scale != 1.0:
+        if pa.types.is_timestamp(column.type):
+            column = column.cast(pa.timestamp("ms")).cast(pa.int64())
+        if kind is int and scale != 1:
             return (column.cast(pa.float64()).fill_null(0).to_numpy() * scale).astype(np.int64).tolist()
         if kind in _ARROW:
             return column.cast(_ARROW[kind], safe=False).fill_null(default or 0).to_pylist()
@@ -186,4 +190,6 @@ def _block(columns: dict[str, list[Any]], kind: EventKind, owners: Mapping[str, 
     def event(row: int) -> Event:
         return Event(kind=kind, **dict(zip(fields, rows[row], strict=True)))
 
-    return Block(np.array(columns["time_ms"], np.int64), event)
+    time_ms = np.array(columns["time_ms"], np.int64)
+    received_ms = np.array(columns.get("received_ms", [0] * len(rows)), np.int64)
+    return Block(np.where(received_ms > 0, received_ms, time_ms), event)

@@ -119,11 +119,13 @@ def last_before(key: Ints, time_ms: Ints, asked_key: Ints, asked_ms: Ints) -> In
 
 
 def _read(source: Path, file: str, columns: Sequence[str]) -> pa.Table:
+    """A whole file, in which the named columns must be there."""
     table = read_csv(source / file, ())
     if "streamer_id" not in table.column_names and "author_id" in table.column_names:
         names = ["streamer_id" if name == "author_id" else name for name in table.column_names]
         table = table.rename_columns(names)
-    return need(table, columns, source / file)
+    need(table, columns, source / file)
+    return table
 
 
 def _rooms(source: Path, last_ms: int) -> OpenRooms:
