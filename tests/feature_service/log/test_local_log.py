@@ -1,0 +1,222 @@
+"""The local log: positions, group sync, recovery, and what happens when the disk does not play along."""
+
+import asyncio
+import errno
+import logging
+import os
+import resource
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from feature_service.features.events import Event, EventKind
+from feature_service.log.local import LocalLog
+from feature_service.log.protocol import LogError
+from tests.feature_service.event_streams import START_MS, event
+
+EVENTS = [event(EventKind.ENTER, at_s, event_id=f"e{at_s}", received_ms=START_MS + at_s * 1000) for at_s in range(20)]
+
+
+@contextmanager
+def _opened(folder: Path, base: int = 0, segment_bytes: int = 1 << 20) -> Generator[LocalLog]:
+    log = LocalLog.open(folder, base, segment_bytes)
+    try:
+        yield log
+    finally:
+        log.close()
+
+
+def _write(folder: Path, events: list[Event], segment_bytes: int = 1 << 20) -> None:
+    with _opened(folder, segment_bytes=segment_bytes) as log:
+        for each in events:
+            log.append([each])
+
+
+def _segments(folder: Path) -> list[Path]:
+    return sorted(folder.glob("*.log"))
+
+
+def test_events_are_read_as_they_were_written(tmp_path: Path) -> None:
+    with _opened(tmp_path) as log:
+        assert log.append(EVENTS[:2]) == 2
+        assert log.append(EVENTS[2:3]) == 3
+        assert list(log.read(0)) == list(enumerate(EVENTS[:3]))
+        assert list(log.read(2)) == [(2, EVENTS[2])]
+        assert list(log.read(3)) == []
+
+
+def test_a_new_process_goes_on_where_the_last_one_stopped(tmp_path: Path) -> None:
+    _write(tmp_path, EVENTS[:3])
+    with _opened(tmp_path) as log:
+        assert log.position == 3
+        assert log.append(EVENTS[3:4]) == 4
+        assert list(log.read(0)) == list(enumerate(EVENTS[:4]))
+
+
+def test_a_log_may_begin_behind_a_checkpoint(tmp_path: Path) -> None:
+    with _opened(tmp_path, base=1_000) as log:
+        assert log.append(EVENTS[:1]) == 1_001
+        assert list(log.read(1_000)) == [(1_000, EVENTS[0])]
+        with pytest.raises(LogError, match=r"expected a position of 1000 \(the log's first\) or more, received 999"):
+            list(log.read(999))
+
+
+def test_a_position_behind_the_end_is_refused(tmp_path: Path) -> None:
+    with _opened(tmp_path) as log, pytest.raises(LogError, match="expected a position up to 0, received 7"):
+        log.read(7)
+
+
+def test_a_full_segment_is_followed_by_the_next(tmp_path: Path) -> None:
+    _write(tmp_path, EVENTS, segment_bytes=200)
+    assert len(_segments(tmp_path)) > 3
+    with _opened(tmp_path, segment_bytes=200) as log:
+        assert log.position == len(EVENTS)
+        assert list(log.read(0)) == list(enumerate(EVENTS))
+        assert list(log.read(7)) == list(enumerate(EVENTS))[7:]
+
+
+def test_since_finds_a_position_before_what_was_received_then(tmp_path: Path) -> None:
+    _write(tmp_path, EVENTS, segment_bytes=200)
+    with _opened(tmp_path, segment_bytes=200) as log:
+        for second in range(20):
+            # Segments are the grain: the position lies at or before the event, but not at the log's begin for long.
+            assert max(second - 6, 0) <= log.since(START_MS + second * 1000) <= second
+        assert log.since(0) == 0
+
+
+def test_since_is_the_base_of_an_empty_log(tmp_path: Path) -> None:
+    with _opened(tmp_path, base=9) as log:
+        assert log.since(START_MS) == 9
+
+
+def test_a_second_writer_is_refused_and_told_by_whom(tmp_path: Path) -> None:
+    with _opened(tmp_path), pytest.raises(LogError, match=f"but process {os.getpid()} writes this log"):
+        LocalLog.open(tmp_path)
+    with _opened(tmp_path) as log:
+        assert log.position == 0
+
+
+def test_a_folder_that_cannot_be_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(LogError, match="file/log: expected a folder to write the log in: Not a directory"):
+        LocalLog.open(tmp_path / "file" / "log")
+
+
+async def test_many_acknowledgements_share_a_sync(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[int] = []
+    monkeypatch.setattr(os, "fdatasync", synced.append)
+    with _opened(tmp_path) as log:
+        await asyncio.gather(*(log.durable(log.append([each])) for each in EVENTS))
+        # One sync may start with the first event alone; a second one covers the rest.
+        assert 1 <= len(synced) <= 2
+        await log.durable(log.position)
+        assert len(synced) <= 2
+
+
+async def test_an_event_is_durable_only_after_a_sync_that_began_behind_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes: list[int] = []
+    monkeypatch.setattr(os, "fdatasync", lambda file: sizes.append(os.fstat(file).st_size))
+    with _opened(tmp_path) as log:
+        for each in EVENTS[:3]:
+            position = log.append([each])
+            size = _segments(tmp_path)[0].stat().st_size
+            await log.durable(position)
+            assert sizes[-1] >= size
+
+
+async def test_a_sync_covers_the_segments_that_were_filled_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: set[int] = set()
+    monkeypatch.setattr(os, "fdatasync", lambda file: synced.add(os.fstat(file).st_ino))
+    with _opened(tmp_path, segment_bytes=200) as log:
+        for each in EVENTS:
+            log.append([each])
+        await log.durable(log.position)
+        assert synced == {path.stat().st_ino for path in _segments(tmp_path)}
+
+
+async def test_a_waiter_that_gives_up_leaves_the_others(tmp_path: Path) -> None:
+    with _opened(tmp_path) as log:
+        position = log.append(EVENTS[:1])
+        waiters = [asyncio.ensure_future(log.durable(position)) for _ in range(2)]
+        await asyncio.sleep(0)
+        waiters[0].cancel()
+        await waiters[1]
+        assert waiters[0].cancelled()
+
+
+def _no_space(file: int) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+async def test_a_failed_sync_acknowledges_nothing_and_stops_the_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = LocalLog.open(tmp_path)
+    position = log.append(EVENTS[:2])
+    monkeypatch.setattr(os, "fdatasync", _no_space)
+    for outcome in await asyncio.gather(log.durable(1), log.durable(position), return_exceptions=True):
+        assert isinstance(outcome, LogError)
+        assert "the log could not be synced: No space left on device; open it again" in str(outcome)
+    monkeypatch.undo()
+    # The kernel may have dropped the pages, so a later sync that works proves nothing.
+    with pytest.raises(LogError, match="open it again"):
+        log.append(EVENTS[2:3])
+    log.close()
+
+
+@contextmanager
+def _file_size_limit(size: int) -> Generator[None]:
+    """The kernel refuses to write files beyond a size, as it does when the disk is full."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_batch_that_does_not_fit_the_disk_leaves_nothing(tmp_path: Path) -> None:
+    with _opened(tmp_path) as log:
+        log.append(EVENTS[:1])
+        size = _segments(tmp_path)[0].stat().st_size
+        # Room for the next event and half of the one after it.
+        with _file_size_limit(size * 5 // 2), pytest.raises(LogError, match="3 events not written: File too large"):
+            log.append(EVENTS[1:4])
+        assert _segments(tmp_path)[0].stat().st_size == size
+        assert log.position == 1
+        assert log.append(EVENTS[4:5]) == 2
+        assert [each for _, each in log.read(0)] == [EVENTS[0], EVENTS[4]]
+
+
+@pytest.mark.parametrize("cut", [1, 7, 8, 9, 30])
+def test_a_torn_last_record_is_cut_off_with_a_warning(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, cut: int
+) -> None:
+    _write(tmp_path, EVENTS[:2])
+    whole = _segments(tmp_path)[0].read_bytes()
+    _write(tmp_path, EVENTS[2:3])
+    path = _segments(tmp_path)[0]
+    path.write_bytes(path.read_bytes()[: len(whole) + cut])
+    with caplog.at_level(logging.WARNING), _opened(tmp_path) as log:
+        assert log.position == 2
+        assert caplog.messages == [f"{path}: cut off {cut} bytes of a torn record at offset {len(whole)}"]
+        log.append(EVENTS[3:4])
+        assert list(log.read(0)) == [(0, EVENTS[0]), (1, EVENTS[1]), (2, EVENTS[3])]
+
+
+def test_damage_before_good_records_is_an_error_that_names_the_place(tmp_path: Path) -> None:
+    _write(tmp_path, EVENTS[:3])
+    path = _segments(tmp_path)[0]
+    data = bytearray(path.read_bytes())
+    third = len(data) // 3
+    data[third + 20] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(LogError, match=rf"{path.name}: damaged record at offset {third}, good records follow it"):
+        LocalLog.open(tmp_path)
+    assert path.read_bytes() == data
