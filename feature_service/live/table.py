@@ -19,18 +19,21 @@ class LiveTable:
     """The rooms on air.
 
     A room is on air from `room_started` until it ends, is blocked, or its lease runs out. The records of an ended room
-    stay as a tombstone for `MAX_LATENESS_MS`, so that no late event lets it rise again; then `sweep` frees them.
+    stay as a tombstone for `MAX_LATENESS_MS`, so that no late event lets it rise again; then `sweep` frees them. So it
+    does with a room of which only viewers' events have come: one that was swept before, or was never started.
     """
 
     def __init__(self, state: State) -> None:
         self._state = state
-        self._known: set[int] = set()
+        self._told_ms: dict[int, int] = {}  # Time of the first event of each room's row.
         self._streamer_rows = np.zeros(1, np.intp)
         self._row_of_streamer: dict[int, int] = {}
         self._rows: Rows = np.zeros(0, np.intp)
+        self._listed = np.zeros(1, np.bool_)
         self._valid_until_ms = -1
+        newest_ms = int(state.rooms.fields["lease_until_ms"].max())
         for key in state.rooms:
-            self._register(state.rooms.find(key))
+            self._register(state.rooms.find(key), newest_ms)
 
     def learn(self, event: Event) -> int | None:
         """Follows an event that the state has applied.
@@ -38,23 +41,28 @@ class LiveTable:
         Returns:
             The room's row when the event may have changed its vector or its presence, else None.
         """
-        if event.kind not in _ROOM_EVENTS:
-            return None
         row = self._state.rooms.find(key_of("room", event.room_id))
-        if not row:
+        is_room_event = event.kind in _ROOM_EVENTS
+        if not row or (row in self._told_ms and not is_room_event):
             return None
-        if row not in self._known or event.kind is not EventKind.ROOM_UPDATED or not self.on_air(row, event.time_ms):
+        self._register(row, event.time_ms)
+        # A renewal of a room that is listed changes nothing before the next lease runs out; with twenty thousand rooms
+        # that is most of the events.
+        if event.kind is not EventKind.ROOM_UPDATED or not self._listed[row]:
             self._valid_until_ms = -1
-        self._register(row)
-        return row
+        if event.kind in (EventKind.ROOM_ENDED, EventKind.ROOM_BLOCKED):
+            self._fall_back(row, event.time_ms)
+        return row if is_room_event else None
 
     def rows(self, now_ms: int) -> Rows:
         """Rows of the rooms on air, ascending."""
         if now_ms >= self._valid_until_ms:
-            known = np.fromiter(self._known, np.intp, len(self._known))
+            known = np.fromiter(self._told_ms, np.intp, len(self._told_ms))
             known.sort()
             self._rows = known[self.mask(known, now_ms)]
             self._rows.setflags(write=False)
+            self._listed[:] = False
+            self._listed[self._rows] = True
             leases_ms = self._state.rooms.fields["lease_until_ms"][self._rows]
             self._valid_until_ms = int(leases_ms.min()) if len(leases_ms) else np.iinfo(np.int64).max
         return self._rows
@@ -85,9 +93,9 @@ class LiveTable:
 
     def sweep(self, now_ms: int) -> Iterator[int]:
         """Frees rooms that have been off air for longer than a late event can be; yields their rows first."""
-        for row in [row for row in self._known if self._off_air_since_ms(row) < now_ms - MAX_LATENESS_MS]:
+        for row in [row for row in self._told_ms if self._off_air_since_ms(row) < now_ms - MAX_LATENESS_MS]:
             yield row
-            self._known.discard(row)
+            del self._told_ms[row]
             fields = self._state.rooms.fields
             streamer = int(fields["streamer"][row])
             if self._row_of_streamer.get(streamer) == row:
@@ -96,17 +104,28 @@ class LiveTable:
             self._state.facts.rooms.pop(key, None)
             self._state.rooms.remove(key)
 
+    def _fall_back(self, row: int, now_ms: int) -> None:
+        """A room went off air: its streamer may have an older one that goes on."""
+        fields = self._state.rooms.fields
+        streamer = int(fields["streamer"][row])
+        if self._row_of_streamer.get(streamer) != row:
+            return
+        on_air = self.rows(now_ms)
+        others = on_air[fields["streamer"][on_air] == streamer]
+        if len(others):
+            self._row_of_streamer[streamer] = int(others[np.argmax(fields["started_ms"][others])])
+
     def _off_air_since_ms(self, row: int) -> int:
         fields = self._state.rooms.fields
         gone_ms = max(int(fields["ended_ms"][row]), int(fields["blocked_ms"][row]))
-        return gone_ms or int(fields["lease_until_ms"][row])
+        return gone_ms or int(fields["lease_until_ms"][row]) or self._told_ms[row]
 
-    def _register(self, row: int) -> None:
-        self._known.add(row)
-        if row >= len(self._streamer_rows):
-            grown = np.zeros(max(row + 1, 2 * len(self._streamer_rows)), np.intp)
-            grown[: len(self._streamer_rows)] = self._streamer_rows
-            self._streamer_rows = grown
+    def _register(self, row: int, time_ms: int) -> None:
+        self._told_ms.setdefault(row, time_ms)
+        if row >= len(self._listed):
+            more = max(row + 1 - len(self._listed), len(self._listed))
+            self._streamer_rows = np.append(self._streamer_rows, np.zeros(more, np.intp))
+            self._listed = np.append(self._listed, np.zeros(more, np.bool_))
         fields = self._state.rooms.fields
         streamer = int(fields["streamer"][row])
         self._streamer_rows[row] = self._state.streamers.find(streamer)
