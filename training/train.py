@@ -169,9 +169,9 @@ class _Run:
             self.checkpoint.restore(manager.latest_checkpoint).assert_consumed()
         history: History = json.loads(bytes(self.saved_history.numpy()))
         writer = tf.summary.create_file_writer(str(self.directory / "logs"))
-        while len(history) < self.config.training.epochs and _patient(history, self.config.training.patience):
+        while len(history) < self.config.training.epochs and has_patience(history, self.config.training.patience):
             history.append(self._epoch(len(history) + 1))
-            if _best(history) == len(history):
+            if best_epoch(history) == len(history):
                 tf.train.Checkpoint(model=self.model).write(str(self.directory / BEST))
             self.saved_history.assign(json.dumps(history))
             manager.save()
@@ -227,11 +227,12 @@ def _specs(batch: Batch) -> dict[str, tf.TensorSpec]:
     }
 
 
-def _best(history: History) -> int:
-    """The epoch, from 1, with the lowest validation loss; the first of equals."""
-    return min(range(len(history)), key=lambda place: history[place]["validation_loss"]) + 1
+def best_epoch(history: History) -> int:
+    """The epoch, from 1, with the lowest validation loss; the first of equals, and none that is no number if it can."""
+    losses = [entry["validation_loss"] for entry in history]
+    return int(np.argmin([loss if np.isfinite(loss) else np.inf for loss in losses])) + 1
 
 
-def _patient(history: History, patience: int) -> bool:
+def has_patience(history: History, patience: int) -> bool:
     """Whether the best epoch is less than `patience` epochs ago."""
-    return not history or len(history) - _best(history) < patience
+    return not history or len(history) - best_epoch(history) < patience

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+import training  # noqa: F401 - selects Keras 2 before a test module imports TensorFlow.
+
 
 @pytest.fixture(scope="session")
 def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -18,6 +18,7 @@ from feature_service.features.layout import (
     USER_IDS,
 )
 from tests.training.worlds import ENCODINGS, HEADS, STEPS, toy_world
+from training.data.examples import blank_batch
 from training.data.samples import Samples
 from training.export import export, export_check, read_layout
 from training.heads import HEAD_NAMES
@@ -160,6 +161,14 @@ def test_a_signature_declares_exactly_what_it_reads(case: Case):
         assert all(spec.shape[0] is None for spec in declared.values())
 
 
+def test_only_what_is_served_is_exported(case: Case):
+    """Optimiser, metrics and the frequencies of training stay at home."""
+    saved = tf.train.load_checkpoint(str(case.exported / "variables" / "variables")).get_variable_to_shape_map()
+    served = [v for v in case.model.variables if v.name.partition(":")[0] not in ("last_step", "gap")]
+    shapes = [shape for name, shape in saved.items() if name.endswith("VARIABLE_VALUE")]
+    assert sorted(map(tuple, shapes)) == sorted(tuple(v.shape) for v in served)
+
+
 def test_it_runs_in_a_stock_model_server(case: Case):
     """Only ops of TensorFlow itself, no table that would need initialising, no function of Python."""
     registered = set(tf.raw_ops.__dict__) | {"PartitionedCall"}
@@ -171,7 +180,7 @@ def test_it_runs_in_a_stock_model_server(case: Case):
 
 
 def test_the_user_side_is_computed_once_a_viewer(case: Case):
-    """Of one viewer and seven candidates, nothing that hangs on the viewer alone has seven rows."""
+    """Nothing of the one viewer alone has a row for each of seven candidates, and no product reads both sides."""
     if isinstance(case.model, TwoTower):
         pytest.skip("the towers are served apart")
     graph = served_graph(case.model, candidates=7)
@@ -180,6 +189,9 @@ def test_the_user_side_is_computed_once_a_viewer(case: Case):
     assert products
     assert {operation.outputs[0].shape[0] for operation in products} <= {1, STEPS}
     assert not [o for o in user_only for t in o.outputs if t.shape.rank and t.shape[0] == 7]
+    blank = {name: tf.constant(values) for name, values in blank_batch(case.model.layout).items()}
+    both = case.model.user_inputs(blank).shape[-1] + case.model.candidate_inputs(blank).shape[-1]
+    assert not [o for o in graph.get_operations() if o.type == "MatMul" and o.inputs[0].shape[-1] >= both]
 
 
 def test_no_two_kernels_start_the_same(case: Case):
