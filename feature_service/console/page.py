@@ -10,8 +10,11 @@ from protos.onair.v1 import recommendation_pb2 as pb
 HUES = 10
 """Colours of heads in the style sheet; further heads start again with the first."""
 
-MOST_LISTED = 50
-"""Rooms that a table of rooms outside the slate lists; the rest is counted."""
+MOST_DROPPED = 50
+"""Rooms that are listed of those a filter dropped; the rest is counted."""
+
+MOST_NEXT = 20
+"""Rooms that are listed of those next in line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +188,7 @@ def _funnel(answer: pb.RecommendResponse, trace: pb.Trace) -> tuple[Count, ...]:
             ("recalled", sum(trace.retrieved.values())),
             ("merged", len(candidates)),
             ("passed the filters", sum(not each.dropped_by for each in candidates)),
-            ("ranked", sum(each.rank_position >= 0 for each in candidates)),
+            ("ranked" if trace.ranker else "in recall order", sum(each.rank_position >= 0 for each in candidates)),
             ("in the slate", len(answer.rooms)),
         ]
     )
@@ -207,13 +210,14 @@ def _dropped(trace: pb.Trace) -> tuple[Dropped, ...]:
         if each.dropped_by:
             rooms.setdefault(each.dropped_by, []).append(each)
     return tuple(
-        Dropped(name, trace.filtered.get(name, len(found)), tuple(found[:MOST_LISTED])) for name, found in rooms.items()
+        Dropped(name, trace.filtered.get(name, len(found)), tuple(found[:MOST_DROPPED]))
+        for name, found in rooms.items()
     )
 
 
 def _next_in_line(trace: pb.Trace) -> tuple[pb.CandidateTrace, ...]:
     left = [each for each in trace.candidates if each.rank_position >= 0 and each.final_position < 0]
-    return tuple(sorted(left, key=lambda each: each.rank_position)[:MOST_LISTED])
+    return tuple(sorted(left, key=lambda each: each.rank_position)[:MOST_NEXT])
 
 
 def _share(part: float, whole: float) -> float:
