@@ -13,7 +13,7 @@ from training.heads import HEAD_NAMES
 from training.metrics import defined, hits, ndcg, rank_of
 from training.recall_baselines import Case, Enters, Scorer, VisitedStreamers
 
-KS = (1, 5, 10, 20, 50, 100)
+KS = (1, 3, 5, 10, 20, 50, 100)
 MOST_CASES = 2_000
 SEGMENTS = ("all", "new", "repeat")
 """All cases; those whose viewer never entered the streamer before; those whose viewer did."""

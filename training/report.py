@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -45,11 +46,11 @@ def write_report(evaluation: Evaluation, directory: Path) -> Path:
 
 
 def print_report(evaluation: Evaluation, console: Console) -> None:
-    """Draws the tables, without intervals, with the notes that they need."""
+    """Draws the tables, compact, with the notes that they need."""
     if evaluation.recall is not None:
-        _print(console, recall_tables(evaluation.recall, intervals=False), recall_notes(evaluation.recall))
+        _print(console, recall_tables(evaluation.recall, compact=True), recall_notes(evaluation.recall))
     if evaluation.rankings:
-        _print(console, ranking_tables(evaluation.rankings, intervals=False), ranking_notes(evaluation.rankings))
+        _print(console, ranking_tables(evaluation.rankings, compact=True), ranking_notes(evaluation.rankings))
 
 
 def _markdown(evaluation: Evaluation, directory: Path) -> list[str]:
@@ -97,13 +98,11 @@ def _escaped(cell: str) -> str:
 
 def _print(console: Console, tables: Sequence[ReportTable], notes: Sequence[str]) -> None:
     for table in tables:
-        drawn = Table(title=table.title, title_justify="left")
+        drawn = Table(title=table.title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
         for place, name in enumerate(table.header):
-            drawn.add_column(name, justify="left" if place < table.labels else "right")
+            drawn.add_column(name, justify="left" if place < table.labels else "right", no_wrap=True)
         for row in table.rows:
             drawn.add_row(*map(Text, row))
         console.print(drawn)
-        for note in table.notes:
-            console.print(note, markup=False, highlight=False)
-    for note in notes:
-        console.print(note, markup=False, highlight=False)
+        console.print(*table.notes, markup=False, highlight=False, end="\n" if table.notes else "")
+    console.print(*notes, markup=False, highlight=False)

@@ -1,4 +1,8 @@
-"""The tables of an evaluation report, as plain text cells that Markdown and a terminal both draw."""
+"""The tables of an evaluation report, as plain text cells that Markdown and a terminal both draw.
+
+A compact table fits a terminal of 80 columns: it leaves out intervals, impressions, normalised entropy and all but
+the three largest k.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,6 +20,7 @@ _COLUMNS = {
     "xauc": "XAUC",
     "ece": "ECE",
 }
+_COMPACT_KS = 3
 _AT_LARGEST = ("ndcg", "hit_rate")
 _SEGMENT_TITLES = {"all": "all streamers", "new": "streamers new to the viewer", "repeat": "streamers entered before"}
 _TOO_FEW = f"* fewer than {LEAST_POSITIVES} positives (or negatives): not to be compared."
@@ -40,16 +45,17 @@ class ReportTable:
     labels: int
 
 
-def recall_tables(report: RecallReport, *, intervals: bool = True) -> list[ReportTable]:
+def recall_tables(report: RecallReport, *, compact: bool = False) -> list[ReportTable]:
     """One table a segment that has cases: a row a scorer; recall at every k, NDCG and hit rate at the largest."""
-    columns = [f"recall@{k}" for k in report.ks] + [f"{metric}@{k}" for k in report.ks[-1:] for metric in _AT_LARGEST]
+    ks = report.ks[-_COMPACT_KS:] if compact else report.ks
+    columns = [f"recall@{k}" for k in ks] + [f"{metric}@{k}" for k in ks[-1:] for metric in _AT_LARGEST]
     tables: list[ReportTable] = []
     for name in SEGMENTS:
         segment = report.segments[name]
         if not segment.cases or not columns:
             continue
         rows = tuple(
-            (scorer, *(_cell(by_segment[name][column], intervals) for column in columns))
+            (scorer, *(_cell(by_segment[name][column], compact) for column in columns))
             for scorer, by_segment in report.metrics.items()
         )
         few = () if segment.comparable else (f"Fewer than {LEAST_POSITIVES} cases: not to be compared.",)
@@ -77,7 +83,7 @@ def recall_notes(report: RecallReport) -> list[str]:
     return notes
 
 
-def ranking_tables(reports: Sequence[RankingReport], *, intervals: bool = True) -> list[ReportTable]:
+def ranking_tables(reports: Sequence[RankingReport], *, compact: bool = False) -> list[ReportTable]:
     """One table of probabilities, one of amounts; a row a head and model."""
     tables: list[ReportTable] = []
     for title, marker in (("Ranking: probabilities", "auc"), ("Ranking: amounts", "mae")):
@@ -86,8 +92,11 @@ def ranking_tables(reports: Sequence[RankingReport], *, intervals: bool = True) 
         if not found:
             continue
         metrics = [metric for metric in _COLUMNS if any(metric in head.metrics for _, head in found)]
-        rows = tuple(_ranking_row(report.model, head, metrics, intervals) for report, head in found)
-        header = ("head", "model", "impressions", "positives", *(_COLUMNS[metric] for metric in metrics))
+        if compact:
+            metrics = [metric for metric in metrics if metric != "normalised_entropy"]
+        rows = tuple(_ranking_row(report.model, head, metrics, compact) for report, head in found)
+        counts = ("positives",) if compact else ("impressions", "positives")
+        header = ("head", "model", *counts, *(_COLUMNS[metric] for metric in metrics))
         notes = () if all(head.comparable for _, head in found) else (_TOO_FEW,)
         tables.append(ReportTable(title, notes, header, rows, labels=2))
     return tables
@@ -114,16 +123,19 @@ def ranking_notes(reports: Sequence[RankingReport]) -> list[str]:
     ]
 
 
-def _ranking_row(model: str, head: HeadReport, metrics: Sequence[str], intervals: bool) -> tuple[str, ...]:
+def _ranking_row(model: str, head: HeadReport, metrics: Sequence[str], compact: bool) -> tuple[str, ...]:
     mark = "" if head.comparable else " *"
-    cells = (_cell(head.metrics.get(metric, Estimate(None)), intervals) for metric in metrics)
-    return head.head + mark, model, f"{head.impressions:,}", f"{head.positives:,}", *cells
+    counts = (head.positives,) if compact else (head.impressions, head.positives)
+    cells = (_cell(head.metrics.get(metric, Estimate(None)), compact) for metric in metrics)
+    return head.head + mark, model, *(f"{count:,}" for count in counts), *cells
 
 
-def _cell(estimate: Estimate, intervals: bool) -> str:
+def _cell(estimate: Estimate, compact: bool) -> str:
     if estimate.value is None:
         return "n/a"
-    if not intervals or estimate.interval is None:
+    if compact:
+        return f"{estimate.value:.3f}"
+    if estimate.interval is None:
         return f"{estimate.value:.4f}"
     return f"{estimate.value:.4f} [{estimate.interval.low:.4f}, {estimate.interval.high:.4f}]"
 

@@ -115,15 +115,15 @@ def test_plots_are_drawn_and_shown(evaluation: Evaluation, tmp_path: Path) -> No
         assert (tmp_path / name).read_bytes().startswith(PNG)
 
 
-def test_terminal_shows_the_tables(evaluation: Evaluation) -> None:
+def test_terminal_of_80_columns_shows_every_cell(evaluation: Evaluation) -> None:
     screen = io.StringIO()
-    print_report(evaluation, Console(file=screen, width=160))
-    text = screen.getvalue()
-    assert "two_tower" in text
-    assert "0.6000" in text
-    assert "long_watch|enter" in text
-    assert "gift *" in text
-    assert "30.5000" in text
+    print_report(evaluation, Console(file=screen, width=80))
+    rows = [line.split() for line in screen.getvalue().splitlines()]
+    assert ["two_tower", "0.120", "0.600", "0.600", "0.600"] in rows
+    assert ["long_watch|enter", "esmm", "200", "0.700", "0.600", "0.500"] in rows
+    assert ["gift", "*", "mmoe", "9", "n/a", "n/a", "0.500"] in rows
+    assert ["watch_time", "mmoe", "200", "30.500", "0.610"] in rows
+    assert "…" not in screen.getvalue()
 
 
 def test_a_run_without_recall_has_no_recall_section(evaluation: Evaluation, tmp_path: Path) -> None:
