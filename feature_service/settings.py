@@ -98,9 +98,10 @@ class Settings:
         Raises:
             SettingsError: There is none of that name.
         """
-        found = self.scenes.get(name or self.service.default_scene)
+        wanted = name or self.service.default_scene
+        found = self.scenes.get(wanted)
         if found is None:
-            raise SettingsError(f"scene: expected one of {', '.join(sorted(self.scenes))}, received {name!r}")
+            raise SettingsError(f"scene: expected one of {', '.join(sorted(self.scenes))}, received {wanted!r}")
         return found
 
 
@@ -124,12 +125,13 @@ def parse(text: str, source: str) -> Settings:
     """
     merged = _merge(_toml(_text(DEFAULTS), str(DEFAULTS)), _toml(text, source))
     _only(merged, {"service", "scene", "scenes", "attributes"}, "settings")
-    service = _build(Service, merged["service"], "service")
+    service = _build(Service, _table(merged["service"], "service"), "service")
+    every = _table(merged["scene"], "scene")
     scenes = {
-        name: _build(Scene, {**merged["scene"], **_table(scene, f"scenes.{name}"), "name": name}, f"scenes.{name}")
-        for name, scene in merged.get("scenes", {}).items()
+        name: _build(Scene, {**every, **_table(scene, f"scenes.{name}"), "name": name}, f"scenes.{name}")
+        for name, scene in _table(merged["scenes"], "scenes").items()
     }
-    settings = Settings(service, scenes, tuple(_attributes(merged.get("attributes", {}))))
+    settings = Settings(service, scenes, tuple(_attributes(_table(merged.get("attributes", {}), "attributes"))))
     settings.scene("")
     return settings
 
@@ -183,7 +185,8 @@ def _build(kind: type[Any], table: Mapping[str, Any], where: str) -> Any:
 def _value(value: Any, kind: Any, where: str) -> Any:
     """Checks a value against a field's type: a scalar, a list of texts, or a mapping to numbers."""
     if kind in (int, float, str):
-        if isinstance(value, kind) or (kind is float and isinstance(value, int)):
+        fits = isinstance(value, kind) or (kind is float and isinstance(value, int))
+        if fits and not isinstance(value, bool):
             return kind(value)
         raise SettingsError(f"{where}: expected {kind.__name__}, received {value!r}")
     if kind == tuple[str, ...]:

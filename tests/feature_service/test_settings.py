@@ -1,0 +1,99 @@
+"""Settings: defaults, what a file changes, and errors that name the key."""
+
+from pathlib import Path
+
+import pytest
+
+from feature_service.features.attributes import Attribute, AttributeKind
+from feature_service.features.reducers import Entity
+from feature_service.settings import Settings, SettingsError, load
+
+
+def _loaded(folder: Path, text: str) -> Settings:
+    path = folder / "settings.toml"
+    path.write_text(text)
+    return load(path)
+
+
+def test_the_defaults_hold_by_themselves() -> None:
+    settings = load()
+    assert settings.scene("").name == settings.service.default_scene == "home"
+    assert settings.attributes == ()
+
+
+def test_a_file_names_only_what_differs(tmp_path: Path) -> None:
+    settings = _loaded(tmp_path, "[service]\nmax_k = 7\n[scene]\nrank_limit = 90\n[scenes.home]\ndiversity = 1\n")
+    assert settings.service.max_k == 7
+    assert settings.service.deadline_ms == load().service.deadline_ms
+    assert (settings.scene("home").rank_limit, settings.scene("following").rank_limit) == (90, 90)
+    assert settings.scene("home").diversity == 1.0
+    assert settings.scene("following").diversity == load().scene("following").diversity
+
+
+def test_the_channels_of_a_scene_replace_the_default_ones(tmp_path: Path) -> None:
+    settings = _loaded(tmp_path, "[scenes.hot.channels]\nhot = 30\n")
+    assert settings.scene("hot").channels == {"hot": 30}
+    assert len(settings.scene("home").channels) > 1
+
+
+def test_attributes_are_declared_by_entity(tmp_path: Path) -> None:
+    settings = _loaded(
+        tmp_path,
+        '[attributes.user]\ncity = {kind = "category"}\n[attributes.room]\ncover = {kind = "vector", width = 8}\n',
+    )
+    assert settings.attributes == (
+        Attribute(Entity.USER, "city", AttributeKind.CATEGORY),
+        Attribute(Entity.ROOM, "cover", AttributeKind.VECTOR, 8),
+    )
+
+
+def test_an_unknown_scene_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(SettingsError, match="scene: expected one of following, home, received 'hoem'"):
+        load().scene("hoem")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[servce]\nmax_k = 7", "settings.servce: unknown key"),
+        ("[service]\nmaxk = 7", "service.maxk: unknown key"),
+        ("[service]\nmax_k = 'seven'", "service.max_k: expected int, received 'seven'"),
+        ("[service]\nmax_k = true", "service.max_k: expected int, received True"),
+        ("[service]\nmax_k = 1.5", "service.max_k: expected int, received 1.5"),
+        ("service = 3", "service: expected a table, received 3"),
+        ("scene = 3", "scene: expected a table, received 3"),
+        ("scenes = 3", "scenes: expected a table, received 3"),
+        ("attributes = 3", "attributes: expected a table, received 3"),
+        ("[scene.channels]\nhot = 'many'", "scenes.home.channels.hot: expected int, received 'many'"),
+        ("[scenes.home]\nrank_limits = 3", "scenes.home.rank_limits: unknown key"),
+        ("[scenes.home]\nfilters = 'live'", "scenes.home.filters: expected a list of names, received 'live'"),
+        ("[scenes.home]\nfilters = [1]", "scenes.home.filters: expected a list of names, received [1]"),
+        ("[scenes]\nhome = 3", "scenes.home: expected a table, received 3"),
+        ("[scenes.home.fusion]\nenter = 'much'", "scenes.home.fusion.enter: expected float, received 'much'"),
+        ("[service]\ndefault_scene = 'none'", "scene: expected one of following, home, received 'none'"),
+        ("[attributes.viewer]\n", "attributes.viewer: unknown key; expected one of room, streamer, user"),
+        (
+            "[attributes.user.city]\nkind = 'text'",
+            "attributes.user.city.kind: expected one of category, number, vector",
+        ),
+        (
+            "[attributes.user.city]\nknd = 'number'",
+            "attributes.user.city.knd: unknown key; expected one of kind, width",
+        ),
+        (
+            "[attributes.user.city]\nkind = 'number'\nwidth = 2",
+            "attributes.user.city.width: expected a whole number above 0 (1 unless a vector), received 2",
+        ),
+        ("max_k = = 7", "settings.toml: expected TOML"),
+    ],
+)
+def test_a_mistake_is_named_by_its_key(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(SettingsError) as refusal:
+        _loaded(tmp_path, text)
+    assert message in str(refusal.value)
+    assert "\n" not in str(refusal.value)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"none\.toml: expected a readable settings file: No such file"):
+        load(tmp_path / "none.toml")
