@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from training.evaluate import RankingReport
+from training.evaluate import Estimate, RankingReport
 from training.evaluate_recall import RecallReport
 
 _HIGHER_IS_BETTER = {"auc": True, "gauc": True, "xauc": True, "log_loss": False, "mae": False}
@@ -15,7 +15,7 @@ _HIGHER_IS_BETTER = {"auc": True, "gauc": True, "xauc": True, "log_loss": False,
 
 @dataclass(frozen=True, slots=True)
 class Tolerance:
-    """How much worse a candidate may be.
+    """How much worse a candidate may be; differences that sampling explains are tolerated in any case.
 
     Attributes:
         absolute: Of what lies in [0, 1] and should be high (AUC, recall, NDCG).
@@ -34,11 +34,14 @@ class Measure:
         value: None where it is undefined.
         higher_is_better: False of losses and errors.
         comparable: Whether enough positives stand behind it.
+        noise: Half the width of its 95 % interval; 0 if unknown. Two models on the same samples err alike, so their
+            difference is hardly noisier than either: what is within it says nothing of the models.
     """
 
     value: float | None
     higher_is_better: bool = True
     comparable: bool = True
+    noise: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +99,7 @@ def _compare(
         worse_by, allowed = theirs.value - ours.value, tolerance.absolute
     else:
         worse_by, allowed = ours.value - theirs.value, tolerance.relative * theirs.value
+    allowed = max(allowed, theirs.noise)
     if worse_by <= allowed:
         return (), ()
     detail = f"worse by {worse_by:.4f}, tolerance {allowed:.4f}"
@@ -105,7 +109,7 @@ def _compare(
 def ranking_measures(report: RankingReport) -> dict[str, Measure]:
     """AUC, GAUC and log loss (of amounts: XAUC and mean absolute error) of each head as `head.metric`."""
     return {
-        f"{name}.{metric}": Measure(estimate.value, _HIGHER_IS_BETTER[metric], head.comparable)
+        f"{name}.{metric}": Measure(estimate.value, _HIGHER_IS_BETTER[metric], head.comparable, _noise(estimate))
         for name, head in report.heads.items()
         for metric, estimate in head.metrics.items()
         if metric in _HIGHER_IS_BETTER
@@ -116,7 +120,12 @@ def recall_measures(report: RecallReport, scorer: str) -> dict[str, Measure]:
     """Recall and NDCG of one scorer over all cases, at the largest k: the smaller ones are noisier."""
     metrics = report.metrics[scorer]["all"]
     names = [f"{metric}@{report.ks[-1]}" for metric in ("recall", "ndcg")] if report.ks else []
-    return {name: Measure(metrics[name].value, comparable=report.segments["all"].comparable) for name in names}
+    comparable = report.segments["all"].comparable
+    return {name: Measure(metrics[name].value, comparable=comparable, noise=_noise(metrics[name])) for name in names}
+
+
+def _noise(estimate: Estimate) -> float:
+    return (estimate.interval.high - estimate.interval.low) / 2 if estimate.interval else 0.0
 
 
 def output_problems(outputs: Mapping[str, NDArray[np.floating]]) -> list[str]:

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from training.bootstrap import Interval
 from training.evaluate import Estimate, HeadReport, RankingReport
 from training.gate import Measure, Tolerance, decide, output_problems, ranking_measures
 
@@ -33,6 +34,12 @@ def test_a_model_worse_beyond_the_tolerance_is_refused_by_name(worse: dict[str, 
     assert not decision.accepted
     (reason,) = decision.reasons
     assert reason.startswith(f"{name}: ")
+
+
+@pytest.mark.parametrize(("auc", "accepted"), [(0.711, True), (0.709, False)])
+def test_a_difference_that_sampling_explains_is_tolerated(auc: float, accepted: bool) -> None:
+    serving = {"gift.auc": Measure(0.75, noise=0.04)}
+    assert decide({"gift.auc": Measure(auc)}, serving, tolerance=TOLERANCE).accepted is accepted
 
 
 def test_every_reason_is_given() -> None:
@@ -77,10 +84,9 @@ def test_output_that_is_not_finite_is_named_and_counted() -> None:
 
 
 def test_measures_of_a_report_know_their_direction_and_leave_calibration_out() -> None:
-    metrics = {"auc": Estimate(0.7), "log_loss": Estimate(0.4), "ece": Estimate(0.01)}
+    metrics = {"auc": Estimate(0.7, Interval(0.625, 0.75)), "log_loss": Estimate(0.4), "ece": Estimate(0.01)}
     head = HeadReport("enter", 1000, 150, 0, comparable=True, metrics=metrics, calibration=())
     measures = ranking_measures(RankingReport("mmoe", 1000, 0, 10, {"enter": head}))
-    assert measures == {
-        "enter.auc": Measure(0.7, higher_is_better=True),
-        "enter.log_loss": Measure(0.4, higher_is_better=False),
-    }
+    assert measures["enter.auc"] == Measure(0.7, higher_is_better=True, noise=0.0625)
+    assert measures["enter.log_loss"] == Measure(0.4, higher_is_better=False)
+    assert len(measures) == 2

@@ -1,6 +1,9 @@
 """Version directories: numbers are used once, and a version appears whole or not at all."""
 
 import shutil
+import signal
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -91,6 +94,22 @@ def test_a_crash_in_the_middle_of_the_copy_leaves_nothing(base_path: Path, sourc
     with pytest.raises(PublishError, match=r"could not be written .*No space left on device"):
         place(source, base_path, 1, nothing, copy)
     assert list(base_path.iterdir()) == []
+
+
+def test_a_killed_publisher_leaves_no_version(base_path: Path, source: Path) -> None:
+    script = f"""
+import os, pathlib, signal
+from training.versions import claim, place
+def copy(origin, target):
+    if origin.endswith("variables.index"):
+        os.kill(os.getpid(), signal.SIGKILL)
+    pathlib.Path(target).write_bytes(b"half")
+base_path = pathlib.Path({str(base_path)!r})
+place(pathlib.Path({str(source)!r}), base_path, claim(base_path), lambda _: None, copy)
+"""
+    assert subprocess.run([sys.executable, "-c", script], check=False, timeout=60).returncode == -signal.SIGKILL
+    assert versions(base_path) == []
+    assert place(source, base_path, claim(base_path), nothing) == base_path / "2"
 
 
 def test_a_crash_while_completing_leaves_nothing(base_path: Path, source: Path) -> None:
