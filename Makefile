@@ -1,5 +1,6 @@
 # OnAir: every target sets up what it needs.
 PYTHON ?= python3
+OUT ?= demo
 VENV := .venv
 BIN := $(VENV)/bin
 PY := $(BIN)/python
@@ -7,7 +8,7 @@ PYTAG := $(shell $(PYTHON) -c 'import sys; print("py%d%d" % sys.version_info[:2]
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup protos lint types test requirements clean
+.PHONY: help setup protos lint types demo test requirements clean
 
 help:  ## Show this list.
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,6 +31,10 @@ lint: setup  ## Formatting and lint (ruff).
 
 types: setup  ## Types (pyright: strict for the online code, basic for training and tests).
 	$(BIN)/pyright
+
+demo: setup  ## The main job, from an event log to slates of a running stack. DATA=<event log>: on yours.
+	rm -rf $(OUT)
+	$(PY) -m training demo --out $(OUT) $(if $(DATA),--log $(DATA))
 
 test: setup  ## All tests, under 15 minutes on two cores.
 	$(BIN)/pytest

@@ -135,11 +135,11 @@ class _Run:
         self._arrival_s = self._mark_s = pipeline.timer()
 
     async def recall(self) -> list[Recalled]:
-        """Asks all channels at once; who is late or fails is left out."""
+        """Asks all channels at once, each for a full list, so that one can fill what another leaves of its quota."""
         scene, world = self._request.scene, self._world
         tasks = {
-            name: asyncio.ensure_future(self._pipeline.channels[name].recall(self._request, world, quota))
-            for name, quota in scene.channels.items()
+            name: asyncio.ensure_future(self._pipeline.channels[name].recall(self._request, world, scene.rank_limit))
+            for name in scene.channels
         }
         await asyncio.wait(tasks.values(), timeout=self._left_s() * self._pipeline.channel_share)
         recalled = [found for name, task in tasks.items() if (found := self._found(name, task))]

@@ -1,0 +1,89 @@
+"""Run the main job on this machine: event log → samples → models → TensorFlow Serving → feature service → slates.
+
+Without --log a platform is simulated. The log's last rooms are on air when it ends: the service starts with its clock
+at that moment, so that an imported history of another year is served as it was then. Prints the slates of viewers with
+different tastes, with reasons, and the evaluation beside popularity and random.
+
+Examples:
+  python -m training demo --out demo
+  python -m training demo --out demo-twitch --log twitch/log
+"""
+
+import argparse
+import asyncio
+import shlex
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from feature_service.client import FeatureServiceClient
+from feature_service.commands.ask import slate_table
+from protos.onair.v1 import recommendation_pb2 as pb
+from serving.verbs import UserError
+from training.data.samples_io import read_sample_about
+from training.demo import DemoFolders, models_for, running_stack, typical_viewers
+
+VIEWERS = 3
+ASK_TIMEOUT_S = 5.0
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the arguments."""
+    parser.add_argument("--out", type=Path, required=True, help="the demo's folder; must not exist")
+    parser.add_argument("--log", help="URI of an event log of yours; default: a simulated one")
+    parser.add_argument("-k", type=int, default=8, help="length of the slates (default %(default)s)")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Runs the demo."""
+    if arguments.out.exists():
+        raise UserError(f"{arguments.out}: expected a folder that does not exist yet; remove it, or choose another")
+    arguments.out.mkdir(parents=True)
+    started_s = time.monotonic()
+    folders = DemoFolders(arguments.out)
+    log = arguments.log or str(folders.log)
+    if not arguments.log:
+        _verb("simulate", "--log", log)
+    _verb("replay", "--log", log, "--samples", str(folders.samples))
+    models = models_for(read_sample_about(folders.samples).heads)
+    options = [f"--model={name}" for name in models]
+    _verb(
+        "run",
+        "--samples",
+        str(folders.samples),
+        "--work",
+        str(folders.training),
+        "--models",
+        str(folders.models),
+        *options,
+    )
+    _verb("seed", "--log", log, "--samples", str(folders.samples), "--data", str(folders.service))
+    _say("serve the models and the feature service, and ask for slates")
+    with running_stack(folders, models) as address:
+        for answer in asyncio.run(_ask(address, typical_viewers(log, VIEWERS), arguments.k)):
+            Console(width=120).print(slate_table(answer[0], answer[1]))
+    _say(f"done in {time.monotonic() - started_s:.0f} s; report: {folders.training / 'report' / 'report.md'}")
+    return 0
+
+
+def _verb(*arguments: str) -> None:
+    """Runs a verb as its own command would, in this process."""
+    from training.__main__ import main
+
+    _say(f"$ python -m training {shlex.join(arguments)}")
+    status = main(arguments)
+    if status:
+        raise UserError(f"{arguments[0]} ended with status {status}")
+
+
+async def _ask(address: str, viewers: Sequence[str], k: int) -> list[tuple[str, pb.RecommendResponse]]:
+    async with FeatureServiceClient(address, ASK_TIMEOUT_S) as client:
+        return [(viewer, await client.recommend(viewer, k)) for viewer in viewers]
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(f"\n── {text}\n")
+    sys.stdout.flush()
