@@ -76,6 +76,20 @@ def test_a_candidates_values_do_not_depend_on_the_others() -> None:
         assert tensor.tobytes() == many[name][: len(tensor)].tobytes()
 
 
+@pytest.mark.parametrize(
+    "patterns", [["*"], ["*.decayed", "!*.like.decayed", "streamer.*", "room.gift*"], ["user.like.*"]]
+)
+def test_a_tensor_holds_the_value_of_each_feature_in_its_columns(patterns: list[str]) -> None:
+    layout = CATALOG.layout(patterns)
+    tensors, view = TensorBuilder(CATALOG, layout).build(_view(STATE, 3)), _view(STATE, 3)
+    for tensor in layout.tensors:
+        filled = tensors[tensor.name]
+        for column in tensor.columns:
+            value = CATALOG.by_reference[column.name, column.version].value(view)
+            columns = filled[..., tensor.slices()[column.name]]
+            np.testing.assert_array_equal(columns, value.reshape(columns.shape).astype(filled.dtype), column.name)
+
+
 def test_tensors_have_the_shapes_that_the_layout_names() -> None:
     layout = CATALOG.layout()
     tensors = TensorBuilder(CATALOG, layout).build(_view(STATE, 3))

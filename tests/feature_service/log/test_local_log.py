@@ -5,6 +5,7 @@ import errno
 import logging
 import os
 import resource
+import threading
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -126,6 +127,28 @@ async def test_an_event_is_durable_only_after_a_sync_that_began_behind_it(
             size = _segments(tmp_path)[0].stat().st_size
             await log.durable(position)
             assert sizes[-1] >= size
+
+
+async def test_an_event_appended_during_a_sync_waits_for_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, go_on, synced = threading.Event(), threading.Event(), list[int]()
+
+    def slow(file: int) -> None:
+        begun.set()
+        go_on.wait()
+        synced.append(file)
+
+    monkeypatch.setattr(os, "fdatasync", slow)
+    with _opened(tmp_path) as log:
+        first = asyncio.ensure_future(log.durable(log.append(EVENTS[:1])))
+        await asyncio.to_thread(begun.wait)
+        position = log.append(EVENTS[1:2])
+        go_on.set()
+        await first
+        assert len(synced) == 1
+        await log.durable(position)
+        assert len(synced) == 2
 
 
 async def test_a_sync_covers_the_segments_that_were_filled_before(
