@@ -132,6 +132,11 @@ class StateKeeper:
         if keys.streamer:
             self._touched.streamers.add(keys.streamer)
 
+    def touch_all(self) -> None:
+        """Notes everything in memory as changed."""
+        rooms, streamers = set(self._state.rooms), set(self._state.streamers)
+        self._touched.add(_Touched(rooms, streamers, set(self._state.facts.users)))
+
     def collect(self, position: int) -> Changes:
         """Copies what has changed since the last checkpoint; `committed` or `failed` must follow.
 

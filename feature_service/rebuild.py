@@ -1,0 +1,184 @@
+"""Rebuild: makes the store again from the log, or fills in what a new feature asks the records to remember."""
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from feature_service.boot import LOG_FOLDER, STORE_FILE
+from feature_service.features import decay
+from feature_service.features.catalog import Catalog
+from feature_service.features.records import Table
+from feature_service.features.reducers import Entity
+from feature_service.features.state import State
+from feature_service.log.local import LocalLog
+from feature_service.log.protocol import LogError
+from feature_service.stores.keeper import StateKeeper
+from feature_service.stores.sqlite import SqliteStore
+
+CHECKPOINT_EVERY = 200_000
+"""Events between two checkpoints: bounds the memory of what has changed."""
+
+OnProgress = Callable[[int], None]
+
+log = logging.getLogger(__name__)
+
+
+def rebuild(data: Path, catalog: Catalog, on_progress: OnProgress) -> int:
+    """Makes a new store from the whole log; the old one is kept until the new one is complete.
+
+    Args:
+        data: The service's data folder; no service may run on it.
+        catalog: Decides what the records remember.
+        on_progress: Is called with the number of events read.
+
+    Returns:
+        The position that the store includes.
+
+    Raises:
+        LogError: The log is another process's, damaged, or does not begin at position 0.
+        StoreError: The store cannot be written.
+    """
+    event_log = LocalLog.open(data / LOG_FOLDER)
+    try:
+        first = event_log.since(0)
+        if first:
+            raise LogError(
+                f"{data / LOG_FOLDER}: expected a log from position 0, received one from {first}: what was before is "
+                "in the store alone; seed the folder again, or use --since"
+            )
+        fresh = data / f"{STORE_FILE}.new"
+        _remove(fresh)
+        position = _apply(event_log, 0, fresh, catalog, on_progress)
+        _remove(data / STORE_FILE)
+        fresh.rename(data / STORE_FILE)
+        return position
+    finally:
+        event_log.close()
+
+
+def backfill(data: Path, catalog: Catalog, since: int, on_progress: OnProgress) -> int:
+    """Fills in fields of the records that the store holds as zero, from the log.
+
+    A new counter starts at zero when the service first runs with it. The events from `since` on are counted beside the
+    store, and what the store lacks is taken over.
+
+    Args:
+        data: The service's data folder; no service may run on it.
+        catalog: With the new feature.
+        since: The log position to count from.
+        on_progress: Is called with the number of events read.
+
+    Returns:
+        The number of records that changed.
+
+    Raises:
+        LogError: The log is another process's, or damaged, or begins later.
+        StoreError: The store cannot be read or written.
+    """
+    event_log = LocalLog.open(data / LOG_FOLDER)
+    store = None
+    try:
+        counted = State(catalog.memories)
+        store = SqliteStore.open(data / STORE_FILE, counted.dtypes)
+        for position, event in event_log.read(since):
+            if position >= store.position:
+                break
+            counted.apply(event)
+            if position % CHECKPOINT_EVERY == 0:
+                on_progress(position - since)
+        return _take_over(counted, store, catalog)
+    finally:
+        if store is not None:
+            store.close()
+        event_log.close()
+
+
+def fill(held: NDArray[np.void], counted: NDArray[np.void], entity: Entity) -> NDArray[np.void]:
+    """Records with the fields that are zero in `held` taken from `counted`.
+
+    Args:
+        held: Of the store, [n].
+        counted: Of the same keys, from the log, [n].
+        entity: Whose records.
+
+    Returns:
+        The filled records, [n]; a decayed sum is taken only where both slots hold the same epoch.
+    """
+    filled = held.copy()
+    epochs, sums = decay.epochs_field(entity), decay.sums_field(entity)
+    names = filled.dtype.names or ()
+    if epochs in names:
+        filled[epochs] = np.where(held[epochs] == 0, counted[epochs], held[epochs])
+    for name in names:
+        if name == epochs:
+            continue
+        if name.startswith(f"{sums}."):
+            lacks = (held[name] == 0) & (filled[epochs] == counted[epochs])
+        else:
+            zero = held[name] == 0
+            lacks = zero if zero.ndim == 1 else zero.all(axis=tuple(range(1, zero.ndim)), keepdims=True)
+        filled[name] = np.where(lacks, counted[name], held[name])
+    return filled
+
+
+def _apply(event_log: LocalLog, start: int, path: Path, catalog: Catalog, on_progress: OnProgress) -> int:
+    state = State(catalog.memories)
+    store = SqliteStore.open(path, state.dtypes)
+    try:
+        keeper = StateKeeper(state, store)
+        keeper.restore()
+        for _, event in event_log.read(start):
+            keeper.prepare(event)
+            state.apply(event)
+            state.position += 1
+            keeper.touched(event)
+            if state.position % CHECKPOINT_EVERY == 0:
+                on_progress(state.position)
+                store.checkpoint(keeper.collect(state.position))
+                keeper.committed()
+        store.checkpoint(keeper.collect(state.position))
+        return state.position
+    finally:
+        store.close()
+
+
+def _take_over(counted: State, store: SqliteStore, catalog: Catalog) -> int:
+    """Merges what was counted into the stored records, through a state that holds them."""
+    state = State(catalog.memories)
+    keeper = StateKeeper(state, store, max_users=len(counted.users) + 1, max_streamers=len(counted.streamers) + 1)
+    keeper.restore()
+    changed = 0
+    for key in counted.streamers:
+        keeper.ensure_streamer(key)
+    changed += _merge(state.streamers, counted.streamers, Entity.STREAMER)
+    changed += _merge(state.rooms, counted.rooms, Entity.ROOM)
+    for key in counted.users:
+        keeper.ensure_user(key)
+        if key in counted.pairs:
+            changed += _merge(state.pairs_of(key), counted.pairs[key], Entity.PAIR)
+    changed += _merge(state.users, counted.users, Entity.USER)
+    keeper.touch_all()
+    store.checkpoint(keeper.collect(store.position))
+    return changed
+
+
+def _merge(held: Table, counted: Table, entity: Entity) -> int:
+    """Fills the records of the keys that both have; returns how many changed."""
+    records = {int(record["key"]): record for record in counted.all()}
+    ours = held.all()
+    ours = ours[[int(key) in records for key in ours["key"]]]
+    if not len(ours):
+        return 0
+    theirs = np.array([records[int(key)] for key in ours["key"]], ours.dtype)
+    filled = fill(ours, theirs, entity)
+    differs = filled != ours
+    held.put(filled[differs])
+    return int(differs.sum())
+
+
+def _remove(path: Path) -> None:
+    for suffix in ("", "-wal", "-shm"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
