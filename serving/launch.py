@@ -12,14 +12,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-import grpc
-
 from serving.errors import LaunchError
 
 STOCK_SERVER = "tensorflow_model_server"
 SERVER_VARIABLE = "TF_MODEL_SERVER"
 START_TIMEOUT_S = 120.0  # TensorFlow's import alone takes seconds, and models are loaded before the port opens
 STOP_TIMEOUT_S = 10.0
+POLL_INTERVAL_S = 0.05
 LOG_TAIL_LINES = 8
 
 Flag = str | int | float | bool | Path
@@ -55,6 +54,14 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def _answers(port: int) -> bool:
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=1):
+            return True
+    except OSError:
+        return False
 
 
 class ModelServer:
@@ -98,16 +105,13 @@ class ModelServer:
             LaunchError: The process ended (with its last lines), or the time passed.
         """
         deadline = time.monotonic() + timeout_s
-        with grpc.insecure_channel(self.target) as channel:
-            ready = grpc.channel_ready_future(channel)
-            while self._process.poll() is None:
-                try:
-                    ready.result(timeout=0.1)
-                except grpc.FutureTimeoutError:
-                    if time.monotonic() > deadline:
-                        raise LaunchError(f"no model server after {timeout_s:g} s: {self._last_lines()}") from None
-                else:
-                    return
+        while self._process.poll() is None:
+            # Both servers open the port when the models are loaded, so a connection means that it serves.
+            if _answers(self.port):
+                return
+            if time.monotonic() > deadline:
+                raise LaunchError(f"no model server after {timeout_s:g} s: {self._last_lines()}")
+            time.sleep(POLL_INTERVAL_S)
         raise LaunchError(f"the model server ended with status {self._process.returncode}: {self._last_lines()}")
 
     def _last_lines(self) -> str:
@@ -134,9 +138,11 @@ def start_model_server(
         timeout_s: How long to wait for it.
 
     Raises:
-        LaunchError: It ended, did not serve in time, or cannot be run.
+        LaunchError: It ended, did not serve in time, cannot be run, or the port is taken.
     """
     port = int(str(flags.get("port", 0))) or free_port()
+    if _answers(port):
+        raise LaunchError(f"cannot start a model server on port {port}: another process serves there")
     command = server_command({**flags, "port": port})
     if log_path is None:
         handle, name = tempfile.mkstemp(prefix="model-server-", suffix=".log")

@@ -55,8 +55,17 @@ def serve(flags: Flags) -> None:
     repository = Repository(_loader(flags), Retries(flags.max_num_load_retries, flags.load_retry_interval_micros / 1e6))
     served = ServedConfig(repository, labels_may_wait=flags.allow_version_labels_for_unavailable_models)
     _every(flags.file_system_poll_wait_seconds, repository.poll)
-    served.reload(config, noun="servable(s)")
-    plane = DataPlane(repository, served)
+    try:
+        served.reload(config, noun="servable(s)")
+        server = _open_ports(flags, DataPlane(repository, served))
+        if flags.config_path:
+            _every(flags.model_config_file_poll_wait_seconds, lambda: _reread(flags, served))
+        server.wait_for_termination()
+    finally:
+        repository.close()  # else a reload that waits for a model would keep the process alive
+
+
+def _open_ports(flags: Flags, plane: DataPlane) -> grpc.Server:
     server, port = start_grpc_server(
         plane, flags.port, threads=flags.grpc_max_threads, health_checks=flags.enable_grpc_healthcheck_service
     )
@@ -64,9 +73,7 @@ def serve(flags: Flags) -> None:
     if flags.rest_api_port:
         start_rest_server(plane, flags.rest_api_port)
         log.info("Exporting HTTP/REST API at:localhost:%d ...", flags.rest_api_port)
-    if flags.config_path:
-        _every(flags.model_config_file_poll_wait_seconds, lambda: _reread(flags, served))
-    server.wait_for_termination()
+    return server
 
 
 def _first_config(flags: Flags) -> ModelServerConfig:

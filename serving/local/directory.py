@@ -1,9 +1,12 @@
 """What a model's base path holds: its numeric children are its versions."""
 
 import logging
+import re
 from pathlib import Path
 
 log = logging.getLogger(__name__)
+
+_VERSION = re.compile(r"0*[0-9]{1,18}")  # what surely fits the API's int64
 
 
 def versions_on_disk(name: str, base_path: Path) -> dict[int, Path] | None:
@@ -28,7 +31,7 @@ def versions_on_disk(name: str, base_path: Path) -> dict[int, Path] | None:
             "FileSystemStoragePathSource encountered a filesystem access error: %s: %s", base_path, error.strerror
         )
         return None
-    versions = {int(child.name): child for child in children if child.name.isascii() and child.name.isdigit()}
+    versions = {int(child.name): child for child in children if _VERSION.fullmatch(child.name)}
     if not versions:
         log.warning(
             "No versions of servable %s found under base path %s."

@@ -46,6 +46,7 @@ class Version:
         path: Its directory.
         state: Where it stands.
         wanted: Whether config, policy and disk ask for it.
+        retrying: Whether a load of it has failed and it is being tried again.
         error: Why its load failed; set on END only.
         servable: The loaded model, while AVAILABLE or UNLOADING.
         users: How many requests run on it.
@@ -55,6 +56,7 @@ class Version:
     path: Path
     state: ModelVersionStatus.State = START
     wanted: bool = True
+    retrying: bool = False
     error: ServingError | None = None
     servable: Servable | None = None
     users: int = 0
@@ -143,7 +145,7 @@ class Repository:
             return {name for name, model in self._models.items() if model.served}
 
     def wait_for(self, names: Sequence[str]) -> list[tuple[str, Version]]:
-        """Waits until each model has an available version, or has failed to load all that it should.
+        """Waits until every version of the models was tried and one is available, or all have failed for good.
 
         A model without any version on disk is waited for without end, as TF Serving does.
 
@@ -167,9 +169,10 @@ class Repository:
 
     def _settled(self, name: str) -> bool:
         model = self._models[name]
+        pending = model.in_state(START, LOADING)
         if model.in_state(AVAILABLE):
-            return True
-        return bool(model.in_state(END)) and not model.in_state(START, LOADING)
+            return all(version.retrying for version in pending)
+        return bool(model.in_state(END)) and not pending
 
     def _want(self, model: _Model, on_disk: dict[int, Path]) -> None:
         """Sets which versions are wanted, and acts on what changed."""
@@ -192,17 +195,14 @@ class Repository:
     def _load_version(self, model: _Model, version: Version) -> None:
         with self._changed:
             self._set(version, LOADING)
-        servable: Servable | None = None
-        error: ServingError | None = None
-        for attempt in range(self._retries.limit + 1):
-            if attempt and self._given_up(version):
+        servable, error = self._attempt(version)
+        for _ in range(self._retries.limit):
+            if servable or self._given_up(version):
                 break
             servable, error = self._attempt(version)
-            if servable:
-                break
         with self._changed:
             version.servable = servable
-            version.error = None if servable else error
+            version.error = error
             self._set(version, AVAILABLE if servable else END)
         self._retire(model)
 
@@ -219,6 +219,8 @@ class Repository:
     def _given_up(self, version: Version) -> bool:
         """Waits for the next attempt; True when none is due because the version is no longer wanted."""
         with self._changed:
+            version.retrying = True
+            self._changed.notify_all()
             return self._changed.wait_for(lambda: self._closed or not version.wanted, self._retries.interval_s)
 
     def _retire(self, model: _Model) -> None:

@@ -77,7 +77,7 @@ def until(repository: Repository, expected: dict[int, str]) -> None:
 
 
 def test_the_latest_versions_on_disk_are_loaded(repository, tmp_path):
-    publish(tmp_path, 1, 2, "0010", "abc", "3a")
+    publish(tmp_path, 1, 2, "0010", "abc", "3a", "9" * 19)
 
     repository.apply([ServedModel("m", tmp_path, latest(2))])
 
@@ -257,3 +257,22 @@ def test_waiting_for_a_model_without_versions_lasts_until_one_appears(repository
 
     waiting.join(WAIT_S)
     assert not waiting.is_alive()
+
+
+def test_waiting_covers_every_version_of_a_model(repository, loader, tmp_path):
+    repository.apply([ServedModel("m", publish(tmp_path, 1, 2), latest(2))])
+
+    assert repository.wait_for(["m"]) == []
+
+    assert states(repository) == {2: "AVAILABLE", 1: "AVAILABLE"}
+
+
+def test_a_version_that_is_retried_does_not_keep_the_others_waiting(loader, tmp_path):
+    repository = Repository(loader, Retries(limit=1, interval_s=3600))
+    loader.broken["2"] = broken()
+    repository.apply([ServedModel("m", publish(tmp_path, 1, 2), latest(2))])
+
+    assert repository.wait_for(["m"]) == []
+
+    assert states(repository) == {2: "LOADING", 1: "AVAILABLE"}
+    repository.close()
