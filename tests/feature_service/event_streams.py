@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from feature_service.features.attributes import Attribute, AttributeKind
@@ -14,6 +15,9 @@ START_MS = 700 * 4 * 604_800_000
 """August 2023; an epoch of every half-life begins here."""
 
 CONTENT_WIDTH = 2
+
+PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""For Hypothesis on a machine that is busy with other things."""
 
 ATTRIBUTES = (
     Attribute(Entity.USER, "city", AttributeKind.CATEGORY),

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from feature_service.convert import ConvertError, event_from_proto, event_to_proto
 from feature_service.features.events import Event, EventKind
 from protos.onair.v1 import event_pb2
+from tests.feature_service.event_streams import PATIENT
 
 _TEXT = st.text(max_size=8)
 _FLOAT32 = st.floats(width=32, allow_nan=False)
@@ -29,7 +30,7 @@ _EVENTS = st.builds(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(PATIENT, max_examples=200)
 @given(_EVENTS)
 def test_an_event_is_the_same_after_the_wire(event: Event) -> None:
     message = event_pb2.Event.FromString(event_to_proto(event).SerializeToString())

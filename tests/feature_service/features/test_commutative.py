@@ -7,10 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from feature_service.features.events import Event, EventKind
-from tests.feature_service.event_streams import contents, event, state_of, streams
+from tests.feature_service.event_streams import PATIENT, contents, event, state_of, streams
 
 
-@settings(max_examples=120, deadline=None)
+@settings(PATIENT, max_examples=120)
 @given(streams(), st.randoms(use_true_random=False))
 def test_any_order_of_events_leaves_the_same_bytes(events: list[Event], order: random.Random) -> None:
     shuffled = events.copy()
@@ -18,7 +18,7 @@ def test_any_order_of_events_leaves_the_same_bytes(events: list[Event], order: r
     assert contents(state_of(*shuffled)) == contents(state_of(*events))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(PATIENT, max_examples=60)
 @given(streams(kinds=(EventKind.IMPRESSION, EventKind.ENTER, EventKind.LEAVE), last_s=2), st.randoms())
 def test_visits_that_tie_in_time_leave_the_same_lists(events: list[Event], order: random.Random) -> None:
     shuffled = events.copy()

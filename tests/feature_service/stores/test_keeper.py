@@ -12,7 +12,7 @@ from feature_service.features.state import State
 from feature_service.live.table import LiveTable
 from feature_service.stores.keeper import StateKeeper
 from feature_service.stores.sqlite import SqliteStore
-from tests.feature_service.event_streams import CATALOG, START_MS, contents, event, state_of, streams
+from tests.feature_service.event_streams import CATALOG, PATIENT, START_MS, contents, event, state_of, streams
 
 
 class Process:
@@ -44,7 +44,7 @@ class Process:
         return contents(self.state)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(PATIENT, max_examples=25)
 @given(streams(), streams())
 def test_a_checkpoint_and_the_events_behind_it_give_the_same_bytes(
     tmp_path_factory: pytest.TempPathFactory, before: list[Event], after: list[Event]
@@ -63,7 +63,7 @@ def test_a_checkpoint_and_the_events_behind_it_give_the_same_bytes(
     second.store.close()
 
 
-@settings(max_examples=15, deadline=None)
+@settings(PATIENT, max_examples=15)
 @given(streams())
 def test_a_memory_of_one_user_and_one_streamer_loses_nothing(
     tmp_path_factory: pytest.TempPathFactory, events: list[Event]
