@@ -6,7 +6,7 @@ the result does not depend on a CPU's exp2. Within 1 % of exact decay. Forward d
 """
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from types import MappingProxyType
 
 import numpy as np
@@ -44,11 +44,13 @@ def _suffix(entity: Entity) -> str:
     return "_".join(map(str, HALF_LIVES_S[entity]))
 
 
+@cache
 def sums_field(entity: Entity) -> str:
     """The prefix of the fields of sums; it names the half-lives, so that other ones are another field."""
     return f"decayed_{_suffix(entity)}"
 
 
+@cache
 def epochs_field(entity: Entity) -> str:
     """The field of the epochs that the slots hold; all signals of a record share it."""
     return f"epochs_{_suffix(entity)}"
@@ -76,34 +78,28 @@ class Decayed:
         """
         block, epochs_name, amount = sums_field(self.entity), epochs_field(self.entity), self.signal.amount
         name = f"{block}.{self.signal.name}"
-        half_lives_ms = tuple(seconds * 1000 for seconds in HALF_LIVES_S[self.entity])
+        spans = tuple(
+            (i, seconds * 1000, SLOTS * seconds * 1000) for i, seconds in enumerate(HALF_LIVES_S[self.entity])
+        )
 
         def add(columns: Fields, row: int, event: Event, keys: Keys) -> None:  # noqa: ARG001
             given = amount(event)
             if not given:
                 return
             sums, epochs = columns[name], columns[epochs_name]
-            for i, epoch, slot, weight in _places(event.time_ms, half_lives_ms):
+            for i, half_life_ms, span_ms in spans:
+                epoch, offset_ms = divmod(event.time_ms, span_ms)
+                slot, added = epoch % SLOTS, given * WEIGHTS[offset_ms * STEPS // half_life_ms]
                 # `item` gives Python integers, with which arithmetic is faster than with numpy's scalars.
                 held = epochs.item(row, i, slot)
                 if held == epoch:
-                    sums[row, i, slot] = sums.item(row, i, slot) + given * weight
+                    sums[row, i, slot] = sums.item(row, i, slot) + added
                 elif held < epoch:
                     epochs[row, i, slot] = epoch
                     columns[block][row, :, i, slot] = 0
-                    sums[row, i, slot] = given * weight
+                    sums[row, i, slot] = added
 
         return [(self.signal.kind, add)]
-
-
-@lru_cache(maxsize=4096)
-def _places(time_ms: int, half_lives_ms: tuple[int, ...]) -> tuple[tuple[int, int, int, int], ...]:
-    """Number of the half-life, epoch, slot and weight of an event's time, for each half-life."""
-    found: list[tuple[int, int, int, int]] = []
-    for i, half_life_ms in enumerate(half_lives_ms):
-        epoch, offset = divmod(time_ms, SLOTS * half_life_ms)
-        found.append((i, epoch, epoch % SLOTS, WEIGHTS[offset * STEPS // half_life_ms]))
-    return tuple(found)
 
 
 def read(sums: NDArray[np.int64], epochs: NDArray[np.int64], entity: Entity, now_ms: int) -> NDArray[np.float32]:
@@ -118,9 +114,9 @@ def read(sums: NDArray[np.int64], epochs: NDArray[np.int64], entity: Entity, now
     Returns:
         float32 [n, signals, half-lives], in each signal's unit.
     """
-    half_life_ms = np.array(HALF_LIVES_S[entity], np.int64)[:, None] * 1000
-    steps = (now_ms * STEPS) // half_life_ms - epochs * (SLOTS * STEPS)
-    factors = _FACTORS[np.minimum(np.maximum(steps, 0), _READ_STEPS)]
+    now_steps = np.array([[now_ms * STEPS // (seconds * 1000)] for seconds in HALF_LIVES_S[entity]], np.int64)
+    steps = now_steps - epochs * (SLOTS * STEPS)
+    factors = _FACTORS.take(steps, mode="clip")
     weighted = sums * factors[:, None]
     total = weighted[..., 0] + weighted[..., 1] + weighted[..., 2] + weighted[..., 3]
     return total.astype(np.float32)

@@ -5,9 +5,9 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from feature_service.features.decay import HALF_LIVES_S, Decayed
+from feature_service.features.decay import HALF_LIVES_S, Decayed, sums_field
 from feature_service.features.reducers import Entity, Signal, Total
-from feature_service.features.schema import Encoding, Feature, Side
+from feature_service.features.schema import Encoding, Feature, Part, Side
 from feature_service.features.view import Columns, View
 
 COLUMNS: dict[Entity, Callable[[View], Columns]] = {
@@ -17,6 +17,15 @@ COLUMNS: dict[Entity, Callable[[View], Columns]] = {
     Entity.PAIR: lambda view: view.pair,
 }
 """The columns of an entity in a view."""
+
+
+_TOTALS: dict[Entity, Callable[[View], NDArray[Any]]] = {
+    entity: (lambda view, columns=columns: columns(view).totals()) for entity, columns in COLUMNS.items()
+}
+_DECAYED: dict[Entity, Callable[[View], NDArray[Any]]] = {
+    entity: (lambda view, columns=columns: columns(view).all_decayed()) for entity, columns in COLUMNS.items()
+}
+"""The blocks that the families lie in."""
 
 
 def side_of(entity: Entity) -> Side:
@@ -36,6 +45,7 @@ def decayed(entity: Entity, signals: tuple[Signal, ...]) -> list[Feature]:
 
 def _total(entity: Entity, signal: Signal) -> Feature:
     columns, name = COLUMNS[entity], signal.name
+    memory = Total(entity, signal)
 
     def value(view: View) -> NDArray[Any]:
         return columns(view).total(name)
@@ -47,7 +57,8 @@ def _total(entity: Entity, signal: Signal) -> Feature:
         unit=signal.unit,
         encoding=Encoding.LOG,
         value=value,
-        memories=(Total(entity, signal),),
+        memories=(memory,),
+        part=Part(_TOTALS[entity], entity, memory.field),
     )
 
 
@@ -67,6 +78,7 @@ def _decayed(entity: Entity, signal: Signal) -> Feature:
         width=len(half_lives_s),
         value=value,
         memories=(Decayed(entity, signal),),
+        part=Part(_DECAYED[entity], entity, f"{sums_field(entity)}.{name}"),
     )
 
 

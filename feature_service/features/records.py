@@ -1,6 +1,8 @@
 """Records: numeric state in numpy structured arrays, whose dtype follows from what the features declare."""
 
+import math
 from collections.abc import Iterable, Iterator
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -59,8 +61,7 @@ class Table:
         self._used = 1
         self._free: list[int] = []
         self._ordered: tuple[NDArray[np.int64], NDArray[np.intp]] | None = None
-        self._blocks = blocks(dtype)
-        self._places = {name: place for names in self._blocks.values() for place, name in enumerate(names)}
+        self._spots, self._places = _spots(dtype), _places(dtype)
         self.fields: Fields = self._columns()
 
     def __len__(self) -> int:
@@ -106,6 +107,18 @@ class Table:
         places = np.minimum(np.searchsorted(held, keys), len(held) - 1)
         return np.where(held[places] == keys, rows[places], 0)
 
+    def gather(self, rows: NDArray[np.intp]) -> NDArray[np.uint8]:
+        """A copy of the records in these rows, [n, bytes of a record]: one move of memory a row."""
+        return self._records.view(np.uint8).reshape(len(self._records), -1).take(rows, axis=0)
+
+    def column(self, records: NDArray[np.uint8], name: str) -> NDArray[Any]:
+        """A column of gathered records, or a block of columns, [n, …]; a view."""
+        dtype, shape, offset, strides = self._spots[name]
+        count, size = records.shape
+        if not count:  # An offset into no bytes is refused.
+            return np.zeros((0, *shape), dtype)
+        return np.ndarray((count, *shape), dtype, records, offset, (size, *strides))
+
     def get(self, key: int) -> bytes | None:
         """The key's record as bytes."""
         row = self._rows.get(key)
@@ -150,15 +163,35 @@ class Table:
         return row
 
     def _columns(self) -> Fields:
-        columns: Fields = {name: self._records[name] for name in self.dtype.names or ()}
-        return columns | {prefix: self._block(names) for prefix, names in self._blocks.items()}
+        records = self._records.view(np.uint8).reshape(len(self._records), -1)
+        return {name: self.column(records, name) for name in self._spots}
 
-    def _block(self, names: list[str]) -> NDArray[Any]:
-        """Neighbouring fields of one shape as one column, [capacity, fields, …]."""
-        first = self._records[names[0]]
-        shape = (first.shape[0], len(names), *first.shape[1:])
-        strides = (first.strides[0], self.dtype[names[0]].itemsize, *first.strides[1:])
-        return np.lib.stride_tricks.as_strided(first, shape, strides)
+
+Spot = tuple[np.dtype[Any], tuple[int, ...], int, tuple[int, ...]]
+"""Where a field or a block of fields lies in a record: number type, shape, offset and strides in bytes."""
+
+
+@cache
+def _spots(dtype: RecordDtype) -> dict[str, Spot]:
+    """The fields by name, and the blocks by prefix."""
+    spots: dict[str, Spot] = {}
+    for name, (field, offset, *_) in (dtype.fields or {}).items():
+        spots[name] = field.base, field.shape, offset, _strides(field.base.itemsize, field.shape)
+    for prefix, names in blocks(dtype).items():
+        base, shape, offset, strides = spots[names[0]]
+        spots[prefix] = base, (len(names), *shape), offset, (dtype[names[0]].itemsize, *strides)
+    return spots
+
+
+def _strides(itemsize: int, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Of numbers that lie one behind the other."""
+    return tuple(itemsize * math.prod(shape[axis + 1 :]) for axis in range(len(shape)))
+
+
+@cache
+def _places(dtype: RecordDtype) -> dict[str, int]:
+    """Where a field stands in the block of its prefix."""
+    return {name: place for names in blocks(dtype).values() for place, name in enumerate(names)}
 
 
 def blocks(dtype: RecordDtype) -> dict[str, list[str]]:

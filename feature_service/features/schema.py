@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from feature_service.features import layout
 
 if TYPE_CHECKING:
-    from feature_service.features.reducers import Memory
+    from feature_service.features.reducers import Entity, Memory
     from feature_service.features.view import View
 
 
@@ -33,6 +33,21 @@ class Encoding(StrEnum):
     VECTOR = "vector"  # A dense vector of another model, projected.
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Where a feature lies in a block that a family shares; neighbours in a tensor are then copied in one go.
+
+    Attributes:
+        block: The family's block over columns, [n, fields, …]; the same function for the whole family.
+        entity: Whose record it is of.
+        field: The record field behind the feature.
+    """
+
+    block: "Callable[[View], NDArray[Any]]"
+    entity: "Entity"
+    field: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Feature:
     """One feature of the catalogue: its declaration, what it needs remembered, and its value.
@@ -50,6 +65,7 @@ class Feature:
             embedding table.
         memories: What the records must hold for it.
         value: The value over columns: [1 or N], [1 or N, width] or, of a sequence, [1, length] or [1, length, width].
+        part: Where the same value lies in a family's block, if there is one.
     """
 
     name: str
@@ -63,6 +79,7 @@ class Feature:
     length: int = 0
     vocabulary: str = ""
     memories: "tuple[Memory, ...]" = ()
+    part: Part | None = None
 
     @property
     def group(self) -> str:

@@ -1,5 +1,7 @@
 """Tensors: packs the features that a layout names into its few arrays."""
 
+from collections.abc import Callable
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -8,7 +10,8 @@ from numpy.typing import NDArray
 from feature_service.features import layout as packed
 from feature_service.features.catalog import Catalog
 from feature_service.features.layout import Layout, LayoutError, TensorLayout
-from feature_service.features.schema import Feature
+from feature_service.features.records import blocks, record_dtype
+from feature_service.features.schema import Feature, Part
 from feature_service.features.view import View
 
 Tensors = dict[str, NDArray[Any]]
@@ -16,6 +19,10 @@ Tensors = dict[str, NDArray[Any]]
 
 _HISTORY = (packed.HISTORY_FLOATS, packed.HISTORY_IDS)
 _CANDIDATE = (packed.CANDIDATE_FLOATS, packed.CANDIDATE_IDS, packed.CANDIDATE_VECTORS)
+
+_Value = Callable[[View], NDArray[Any]]
+_Plan = list[tuple[int | slice, _Value]]
+"""Where each value goes, and how it is computed: a column number for width 1, else a slice."""
 
 
 class TensorBuilder:
@@ -38,22 +45,46 @@ class TensorBuilder:
         return {tensor.name: _fill(tensor, plan, view) for tensor, plan in self._plans}
 
 
-def _plan(catalog: Catalog, tensor: TensorLayout) -> list[tuple[int | slice, Feature]]:
-    """Where each feature goes: a column number for width 1, else a slice."""
+def _plan(catalog: Catalog, tensor: TensorLayout) -> _Plan:
+    """What fills a tensor, from left to right; neighbours that are parts of one block are filled together."""
     slices = tensor.slices()
-    return [
-        (
-            slices[column.name].start if column.width == 1 else slices[column.name],
-            catalog.by_reference[column.name, column.version],
-        )
-        for column in tensor.columns
-    ]
+    features = [catalog.by_reference[column.name, column.version] for column in tensor.columns]
+    plan: _Plan = []
+    for block, neighbours in groupby(features, key=lambda feature: feature.part and feature.part.block):
+        if block is None:
+            plan += [(_place(slices[feature.name]), feature.value) for feature in neighbours]
+            continue
+        family = list(neighbours)
+        start, stop = slices[family[0].name].start, slices[family[-1].name].stop
+        plan.append((slice(start, stop), _parts(catalog, family)))
+    return plan
 
 
-def _fill(tensor: TensorLayout, plan: list[tuple[int | slice, Feature]], view: View) -> NDArray[Any]:
+def _place(columns: slice) -> int | slice:
+    return columns.start if columns.stop - columns.start == 1 else columns
+
+
+def _parts(catalog: Catalog, family: list[Feature]) -> _Value:
+    """Reads features of one family out of its block, [n, width of all]."""
+    parts = [feature.part for feature in family if feature.part]
+    block, places = parts[0].block, np.array([_place_in_block(catalog, part) for part in parts])
+
+    def value(view: View) -> NDArray[Any]:
+        columns = block(view).take(places, axis=1)
+        return columns.reshape(len(columns), -1)
+
+    return value
+
+
+def _place_in_block(catalog: Catalog, part: Part) -> int:
+    names = blocks(record_dtype(catalog.memories, part.entity))[part.field.partition(".")[0]]
+    return names.index(part.field)
+
+
+def _fill(tensor: TensorLayout, plan: _Plan, view: View) -> NDArray[Any]:
     rows = len(view.room) if tensor.name in _CANDIDATE else 1
     shape = (rows, tensor.length, tensor.width) if tensor.name in _HISTORY else (rows, tensor.width)
     filled = np.empty(shape, packed.DTYPES[tensor.name])
-    for place, feature in plan:
-        filled[..., place] = feature.value(view)
+    for place, value in plan:
+        filled[..., place] = value(view)
     return filled

@@ -29,6 +29,7 @@ class Columns:
         self._rows = rows
         self._entity = entity
         self._now_ms = now_ms
+        self._records: NDArray[np.uint8] | None = None
         self._gathered: dict[str, NDArray[Any]] = {}
         self._decayed: NDArray[np.float32] | None = None
 
@@ -40,20 +41,34 @@ class Columns:
         """A column of the record, or a block of columns, [n, …]."""
         found = self._gathered.get(field)
         if found is None:
-            found = self._gathered[field] = self._table.fields[field][self._rows]
+            column = self._table.fields[field]
+            found = self._gathered[field] = column[self._rows] if column.ndim == 1 else self._wide(field)
         return found
+
+    def _wide(self, field: str) -> NDArray[Any]:
+        """A column of more than a number a row: numpy gathers those slowly, so that whole records are moved instead."""
+        if self._records is None:
+            self._records = self._table.gather(self._rows)
+        return self._table.column(self._records, field)
 
     def total(self, signal: str) -> NDArray[np.int64]:
         """Lifetime sum of a signal, int64 [n]."""
-        return self["total"][:, self._table.place(f"total.{signal}")]
+        return self.totals()[:, self._table.place(f"total.{signal}")]
+
+    def totals(self) -> NDArray[np.int64]:
+        """Lifetime sums of all signals, int64 [n, signals]."""
+        return self["total"]
 
     def decayed(self, signal: str) -> NDArray[np.float32]:
         """Decayed sums of a signal, a column a half-life, float32 [n, half-lives]."""
-        block = decay.sums_field(self._entity)
+        return self.all_decayed()[:, self._table.place(f"{decay.sums_field(self._entity)}.{signal}")]
+
+    def all_decayed(self) -> NDArray[np.float32]:
+        """Decayed sums of all signals, float32 [n, signals, half-lives]."""
         if self._decayed is None:
-            epochs = self[decay.epochs_field(self._entity)]
-            self._decayed = decay.read(self[block], epochs, self._entity, self._now_ms)
-        return self._decayed[:, self._table.place(f"{block}.{signal}")]
+            sums, epochs = self[decay.sums_field(self._entity)], self[decay.epochs_field(self._entity)]
+            self._decayed = decay.read(sums, epochs, self._entity, self._now_ms)
+        return self._decayed
 
 
 @dataclass(frozen=True, slots=True)

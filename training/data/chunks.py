@@ -5,7 +5,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from feature_service.features.layout import DTYPES, Layout, TensorLayout
-from feature_service.features.schema import key_of
 from feature_service.features.tensors import Tensors
 from training.data.requests import Numbered
 from training.data.samples import Candidates, Slates
@@ -49,8 +48,17 @@ class ChunkBuffer:
             self._allocate()
         return self._used_slates < self._slates and self._used_rows + rows <= self._rows
 
-    def add(self, slate: list[Numbered], tensors: Tensors, user_key: int, time_ms: int) -> None:
-        """Takes a slate's impressions and the packed tensors that were built for them."""
+    def add(
+        self,
+        slate: list[Numbered],
+        tensors: Tensors,
+        *,
+        time_ms: int,
+        user: int,
+        rooms: list[int],
+        streamers: list[int],
+    ) -> None:
+        """Takes a slate's impressions, the packed tensors that were built for them, and the keys of their ids."""
         row, start = self._used_slates, self._used_rows
         stop = start + len(slate)
         for name, values in tensors.items():
@@ -59,14 +67,13 @@ class ChunkBuffer:
             else:
                 self._tensors[name][row] = values[0]
         self._time_ms[row] = time_ms
-        self._user[row] = user_key
-        for place, (position, event) in enumerate(slate, start):
-            self._event[place] = position
-            self._position[place] = event.position
-            self._propensity[place] = event.propensity
-            self._sampled[place] = event.sampled
-            self._room[place] = key_of("room", event.room_id)
-            self._streamer[place] = key_of("streamer", event.streamer_id)
+        self._user[row] = user
+        self._event[start:stop] = [position for position, _ in slate]
+        self._position[start:stop] = [event.position for _, event in slate]
+        self._propensity[start:stop] = [event.propensity for _, event in slate]
+        self._sampled[start:stop] = [event.sampled for _, event in slate]
+        self._room[start:stop] = rooms
+        self._streamer[start:stop] = streamers
         self._slate[start:stop] = self._first + row
         self._used_slates, self._used_rows = row + 1, stop
 

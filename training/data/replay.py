@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from feature_service.features.catalog import Catalog
-from feature_service.features.events import Event, EventKind
+from feature_service.features.events import Event
 from feature_service.features.layout import Layout
 from feature_service.features.room import DEFAULT_LEASE_MS
 from feature_service.features.schema import key_of
@@ -21,7 +21,6 @@ from training.data.samples import RoomVersions
 CHUNK_SLATES = 8_192
 
 _SWEEP_MS = 600_000
-_ROOM_EVENTS = frozenset({EventKind.ROOM_STARTED, EventKind.ROOM_UPDATED, EventKind.ROOM_ENDED, EventKind.ROOM_BLOCKED})
 
 
 class Replay:
@@ -87,12 +86,14 @@ class Replay:
     def _sample(self, slate: list[Numbered]) -> None:
         first = min((event for _, event in slate), key=lambda event: event.time_ms)
         user_key = key_of("user", first.user_id)
-        rooms, streamers = self.state.rooms, self.state.streamers
-        rows = np.array([rooms.find(key_of("room", event.room_id)) for _, event in slate], np.intp)
-        streamer_rows = np.array([streamers.find(key_of("streamer", event.streamer_id)) for _, event in slate], np.intp)
+        rooms = [key_of("room", event.room_id) for _, event in slate]
+        streamers = [key_of("streamer", event.streamer_id) for _, event in slate]
+        rows = np.array(list(map(self.state.rooms.find, rooms)), np.intp)
+        streamer_rows = np.array(list(map(self.state.streamers.find, streamers)), np.intp)
         context = Context(first.scene, first.device, first.network, first.region)
         view = self.state.view(user_key, rows, streamer_rows, context, first.time_ms)
-        self._buffer.add(slate, self._builder.build(view), user_key, first.time_ms)
+        tensors = self._builder.build(view)
+        self._buffer.add(slate, tensors, time_ms=first.time_ms, user=user_key, rooms=rooms, streamers=streamers)
         self.counts.slates += 1
         self.counts.candidates += len(slate)
         self.counts.sampled += sum(event.sampled for _, event in slate)
@@ -100,10 +101,9 @@ class Replay:
     def _apply(self, event: Event) -> None:
         event = self.state.facts.complete(event, self._lease_ms)
         self.state.apply(event)
-        if event.kind in _ROOM_EVENTS:
-            row = self.live.learn(event)
-            if row is not None:
-                self._versions.learn(event, row)
+        row = self.live.learn(event)
+        if row is not None:
+            self._versions.learn(event, row)
         if event.time_ms >= self._sweep_ms:
             self._sweep(event.time_ms)
 

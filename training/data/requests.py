@@ -4,7 +4,8 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from feature_service.features.events import MAX_LATENESS_MS, Event, EventKind, is_late
+from feature_service.features.duplicates import Duplicates
+from feature_service.features.events import Event, EventKind, is_late
 from training.data.sources import order_ms
 
 SPAN_MS = 600_000
@@ -23,7 +24,7 @@ class Counts:
         slates: Slates sampled.
         candidates: Impressions sampled.
         sampled: Of those, drawn among the rooms live then and not shown.
-        duplicates: Events left out because their id came within the hour before.
+        duplicates: Events left out because their id came shortly before, see `Duplicates`.
         late: Events that came too late for the records; a late impression is no sample.
     """
 
@@ -47,15 +48,16 @@ def with_slates(events: Iterable[Event], counts: Counts) -> Iterator[tuple[Event
         events: In order of `order_ms`.
         counts: Is kept up to date.
     """
-    ids = _RecentIds()
+    duplicates = Duplicates()
     waiting: deque[tuple[int, Event]] = deque()
     slates: dict[tuple[str, str | int], list[Numbered]] = {}
     for position, event in enumerate(events):
         now_ms = order_ms(event)
         counts.events += 1
-        if ids.repeated(event.event_id, now_ms):
+        if event.event_id in duplicates:
             counts.duplicates += 1
             continue
+        duplicates.add(event)
         while waiting and waiting[0][0] + SPAN_MS < now_ms:
             earlier = waiting.popleft()[1]
             yield earlier, slates.pop(_request(earlier), None)
@@ -70,23 +72,3 @@ def with_slates(events: Iterable[Event], counts: Counts) -> Iterator[tuple[Event
 
 def _request(event: Event) -> tuple[str, str | int]:
     return event.user_id, event.request_id or event.time_ms
-
-
-class _RecentIds:
-    """The event ids of the last hour, in two halves that take turns, so that nothing is searched to be forgotten."""
-
-    def __init__(self) -> None:
-        self._newer: dict[str, int] = {}
-        self._older: dict[str, int] = {}
-        self._turn_ms = 0
-
-    def repeated(self, event_id: str, now_ms: int) -> bool:
-        """Whether the id came within `MAX_LATENESS_MS`; if not, remembers it."""
-        if now_ms >= self._turn_ms:
-            self._older, self._newer = self._newer, {}
-            self._turn_ms = now_ms + MAX_LATENESS_MS
-        known_ms = self._newer.get(event_id) or self._older.get(event_id)
-        if known_ms is not None and now_ms - known_ms <= MAX_LATENESS_MS:
-            return True
-        self._newer[event_id] = now_ms
-        return False

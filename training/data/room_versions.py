@@ -69,13 +69,14 @@ class VersionCollector:
         if event.kind in _OFF:
             self.close(key, event.time_ms)
             return
-        streamer_row = int(self._live.streamer_rows(np.array([row]))[0])
+        streamer_row = self._state.streamers.find(self._state.rooms.fields["streamer"].item(row))
         trace = self._trace(row, streamer_row)
         if held is not None:
             renewed = event.time_ms < held.lease_ms
-            held.lease_ms = int(self._state.rooms.fields["lease_until_ms"][row]) if renewed else held.lease_ms
-            if renewed and trace == held.trace and event.time_ms - held.start_ms < REFRESH_MS:
-                return
+            if renewed:
+                held.lease_ms = self._state.rooms.fields["lease_until_ms"].item(row)
+                if trace == held.trace and event.time_ms - held.start_ms < REFRESH_MS:
+                    return
             self.close(key, event.time_ms)
         if self._live.on_air(row, event.time_ms):
             self._open[key] = self._version(row, streamer_row, event.time_ms, trace)
