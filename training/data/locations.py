@@ -1,5 +1,7 @@
 """Where an event log lies: URIs of local folders, HDFS and S3 as pyarrow filesystems."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -34,10 +36,8 @@ def locate(uri: str | Path) -> tuple[fs.FileSystem, str]:
         )
     if scheme == "hdfs":
         return _hdfs(text)
-    try:
+    with reachable(text):
         return fs.FileSystem.from_uri(text)
-    except (pa.ArrowException, OSError, ValueError) as error:
-        raise DataError(f"{text}: {first_line(error)}") from error
 
 
 def shards(uri: str | Path) -> tuple[fs.FileSystem, list[str]]:
@@ -49,16 +49,30 @@ def shards(uri: str | Path) -> tuple[fs.FileSystem, list[str]]:
         DataError: There is no such path, or no Parquet file in it.
     """
     filesystem, path = locate(uri)
-    info = filesystem.get_file_info(path)
-    if info.type == fs.FileType.NotFound:
-        raise DataError(f"{uri}: expected an event log, found no such file or directory")
-    if info.type == fs.FileType.File:
-        return filesystem, [path]
-    found = filesystem.get_file_info(fs.FileSelector(path, recursive=True))
+    with reachable(uri):
+        info = filesystem.get_file_info(path)
+        if info.type == fs.FileType.NotFound:
+            raise DataError(f"{uri}: expected an event log, found no such file or directory")
+        if info.type == fs.FileType.File:
+            return filesystem, [path]
+        found = filesystem.get_file_info(fs.FileSelector(path, recursive=True))
     files = sorted(f.path for f in found if f.type == fs.FileType.File and _is_shard(f.base_name))
     if not files:
         raise DataError(f"{uri}: expected an event log, found no .parquet file in it")
     return filesystem, files
+
+
+@contextmanager
+def reachable(uri: str | Path) -> Iterator[None]:
+    """Names the location in what a filesystem says when it cannot be reached or refuses.
+
+    Raises:
+        DataError: Instead of the filesystem's own errors.
+    """
+    try:
+        yield
+    except (pa.ArrowException, OSError, RuntimeError) as error:
+        raise DataError(f"{uri}: {first_line(error)}") from error
 
 
 def first_line(error: BaseException) -> str:
@@ -78,5 +92,6 @@ def _hdfs(uri: str) -> tuple[fs.FileSystem, str]:
             f"{uri}: hdfs:// needs the packages hdfs-native and fsspec (pip install hdfs-native fsspec)"
         ) from error
     parts = urlsplit(uri)
-    filesystem = HdfsFileSystem(host=parts.hostname, port=parts.port)
+    with reachable(uri):
+        filesystem = HdfsFileSystem(host=parts.hostname, port=parts.port)
     return fs.PyFileSystem(fs.FSSpecHandler(filesystem)), parts.path

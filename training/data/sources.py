@@ -14,7 +14,7 @@ from pyarrow import fs
 from feature_service.features.events import Event
 from training.data.errors import DataError
 from training.data.event_schema import DICTIONARY_COLUMNS, REQUIRED_COLUMNS, SCHEMA, to_events, to_table
-from training.data.locations import first_line, locate, shards
+from training.data.locations import first_line, locate, reachable, shards
 
 ROWS_PER_FILE = 1_000_000
 ROWS_PER_GROUP = 65_536
@@ -58,8 +58,9 @@ def write_log(uri: str | Path, events: Iterable[Event], *, rows_per_file: int = 
         DataError: The folder holds a log already, or an event is earlier than the one before it.
     """
     filesystem, folder = locate(uri)
-    _refuse_existing(filesystem, folder, uri)
-    filesystem.create_dir(folder, recursive=True)
+    with reachable(uri):
+        _refuse_existing(filesystem, folder, uri)
+        filesystem.create_dir(folder, recursive=True)
     ordered = _Ordered(events)
     files = 0
     while True:

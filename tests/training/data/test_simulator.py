@@ -303,8 +303,8 @@ def test_newcomers_start_during_the_log_unless_they_are_off(log: Log) -> None:
     assert all(event.attributes["fans"] == 0 for event in late)
     first = next(e for e in log.events if e.kind is EventKind.ROOM_STARTED and e.streamer_id == late[0].streamer_id)
     assert first.time_ms == late[0].time_ms
-    events = simulate(without(TOY, newcomers=False))
-    assert {e.time_ms for e in events if e.kind is EventKind.STREAMER_UPDATED} == {TOY.start_ms}
+    events = simulate(without(newcomers=False))
+    assert {e.time_ms for e in events if e.kind is EventKind.STREAMER_UPDATED} == {DAY.start_ms}
 
 
 def test_gifts_and_follows_come_late_unless_delays_are_off(log: Log) -> None:

@@ -50,8 +50,9 @@ FULL = Event(
 
 
 def test_events_come_back_as_they_were(tmp_path: Path) -> None:
-    events = [FULL, Event("bare", EventKind.USER_ERASED, FULL.received_ms, "user-2")]
-    assert write_log(tmp_path / "log", events) == Written(2, 1, FULL.received_ms, FULL.received_ms)
+    other = FULL._replace(event_id="other", content=(1.0, 2.0, 4.0), attributes={"level": 1.0})
+    events = [FULL, Event("bare", EventKind.USER_ERASED, FULL.received_ms, "user-2"), other]
+    assert write_log(tmp_path / "log", events) == Written(3, 1, FULL.received_ms, FULL.received_ms)
     found = list(read_log(tmp_path / "log"))
     assert found == events
     assert found[0].kind is EventKind.ROOM_STARTED
@@ -162,6 +163,12 @@ def test_an_unknown_kind_is_named(tmp_path: Path) -> None:
 def test_a_not_finite_attribute_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="attributes: expected finite numbers"):
         write_log(tmp_path / "log", [an_event(1, attributes={"level": float("nan")})])
+
+
+def test_a_place_that_cannot_be_written_to_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(DataError, match="file/log: "):
+        write_log(tmp_path / "file" / "log", [an_event(1)])
 
 
 def test_an_unknown_scheme_and_a_missing_package_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
