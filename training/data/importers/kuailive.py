@@ -19,7 +19,7 @@ import pyarrow as pa
 from feature_service.features.events import Event, EventKind
 from training.data.importers.merge import Block, merge
 from training.data.importers.rooms import OpenRooms, room_blocks
-from training.data.importers.tables import Ints, Named, categories, ints, need, read_csv, words
+from training.data.importers.tables import Ints, Named, categories, ints, need, need_rows, read_csv, words
 
 NAME = "kuailive"
 LACKS = (
@@ -131,6 +131,7 @@ def _read(source: Path, file: str, columns: Sequence[str]) -> pa.Table:
 def _rooms(source: Path, last_ms: int) -> OpenRooms:
     """One row a room; one without a sound end stays open."""
     table = _read(source, "room.csv", ("live_id", "streamer_id", "start_timestamp", "end_timestamp"))
+    need_rows(table, source / "room.csv")
     room, start_ms, end_ms = (ints(table, name) for name in ("live_id", "start_timestamp", "end_timestamp"))
     end_ms = np.where(end_ms > start_ms, end_ms, last_ms + 1)
     found, first, group = np.unique(room, return_index=True, return_inverse=True)

@@ -23,7 +23,7 @@ from feature_service.features.events import Event, EventKind
 from training.data.errors import DataError
 from training.data.importers.merge import Block, merge
 from training.data.importers.rooms import DAY_MS, OpenRooms, room_blocks
-from training.data.importers.tables import Ints, categories, ints, need, read_csv, read_parquet
+from training.data.importers.tables import Ints, categories, ints, need, need_rows, read_csv, read_parquet
 
 NAME = "kuairand"
 LACKS = (
@@ -87,7 +87,7 @@ def _interactions(source: Path) -> pa.Table:
         if not logs:
             raise DataError(f"{source}: expected interactions.parquet or log_*.csv, found none")
         table = pa.concat_tables([read_csv(path, ()) for path in logs])
-    need(table, _COLUMNS, source)
+    need(need_rows(table, source), _COLUMNS, source)
     return table.take(np.argsort(ints(table, "time_ms"), kind="stable"))
 
 

@@ -18,7 +18,7 @@ from feature_service.features.events import Event, EventKind
 from training.data.errors import DataError
 from training.data.importers.merge import Block, merge
 from training.data.importers.rooms import OpenRooms, room_blocks
-from training.data.importers.tables import Ints, Source
+from training.data.importers.tables import Ints
 from training.data.importers.unseen import Entries, entry_blocks, order_entries
 
 NAME = "movielens"
@@ -37,6 +37,10 @@ _GENRES = (
     "Film-Noir", "Horror", "Musical", "Mystery", "Romance", "Sci-Fi", "Thriller", "War", "Western",
 )
 # fmt: on
+
+
+_Folder = Path | ZipPath
+"""Files on disk, or in a zip archive."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +95,7 @@ def events(source: Path, *, sampled: int = 4, seed: int = 7) -> Iterator[Event]:
     Raises:
         DataError: No known distribution is there, or a file is not as expected.
     """
-    folder: Source = ZipPath(source, _WHEEL_FOLDER) if source.is_file() and is_zipfile(source) else source
+    folder: _Folder = ZipPath(source, _WHEEL_FOLDER) if source.is_file() and is_zipfile(source) else source
     form = next((form for form in _FORMS if (folder / form.ratings.name).is_file()), None)
     if form is None:
         raise DataError(f"{source}: expected one of {', '.join(f.ratings.name for f in _FORMS)}, found none")
@@ -150,11 +154,11 @@ def _profiles(users: _Columns, time_ms: int) -> Block:
     return Block(np.full(len(names), time_ms), profile)
 
 
-def _optional(folder: Source, file: _File) -> _Columns:
+def _optional(folder: _Folder, file: _File) -> _Columns:
     return _read(folder, file) if (folder / file.name).is_file() else {}
 
 
-def _read(folder: Source, file: _File) -> _Columns:
+def _read(folder: _Folder, file: _File) -> _Columns:
     path = folder / file.name
     data = path.read_bytes()
     try:
@@ -164,6 +168,8 @@ def _read(folder: Source, file: _File) -> _Columns:
         text = data.decode("latin-1")
     lines = text.replace("\r\n", "\n").removesuffix("\n").split("\n")[1 if file.titled else 0 :]
     rows = [line.split(file.separator) for line in lines]
+    if not rows:
+        raise DataError(f"{path}: expected rows, found none")
     for number, row in enumerate(rows, start=2 if file.titled else 1):
         if len(row) != len(file.columns):
             raise DataError(f"{path}: line {number}: expected {len(file.columns)} columns, received {len(row)}")

@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Protocol, TypeVar
-from zipfile import Path as ZipPath
 
 import numpy as np
 import pyarrow as pa
@@ -19,9 +18,6 @@ from training.data.errors import DataError
 from training.data.locations import first_line
 
 Ints = NDArray[np.int64]
-Source = Path | ZipPath
-"""A file on disk, or in a zip archive such as a wheel."""
-
 Value = TypeVar("Value", covariant=True)
 
 
@@ -33,7 +29,7 @@ class ByRow(Protocol[Value]):
         ...
 
 
-def read_parquet(path: Source, columns: Sequence[str]) -> pa.Table:
+def read_parquet(path: Path, columns: Sequence[str]) -> pa.Table:
     """Reads some columns of a Parquet file; no names read all.
 
     Raises:
@@ -44,13 +40,12 @@ def read_parquet(path: Source, columns: Sequence[str]) -> pa.Table:
 
 
 def read_csv(
-    path: Source,
+    path: Path,
     columns: Sequence[str],
     *,
     types: Mapping[str, pa.DataType] | None = None,
     separator: str = ",",
     header: Sequence[str] | None = None,
-    encoding: str = "utf8",
 ) -> pa.Table:
     """Reads some columns of a CSV file, gzipped if its name ends with `.gz`; no names read all.
 
@@ -60,7 +55,6 @@ def read_csv(
         types: Types that are not to be guessed.
         separator: Between columns.
         header: Names of the columns, for a file that does not say.
-        encoding: Of the text.
 
     Raises:
         DataError: The file is not readable as CSV, or lacks a column.
@@ -68,7 +62,7 @@ def read_csv(
     with _opened(path, "CSV") as file:
         table = pa_csv.read_csv(
             file,
-            read_options=pa_csv.ReadOptions(column_names=list(header) if header else None, encoding=encoding),
+            read_options=pa_csv.ReadOptions(column_names=list(header) if header else None),
             parse_options=pa_csv.ParseOptions(delimiter=separator, quote_char='"' if separator == "," else False),
             convert_options=pa_csv.ConvertOptions(column_types=dict(types or {}), strings_can_be_null=False),
         )
@@ -97,6 +91,17 @@ def ints(table: pa.Table, column: str) -> Ints:
         return table[column].cast(pa.int64(), safe=False).fill_null(0).to_numpy()
     except pa.ArrowException as error:
         raise DataError(f"column {column}: expected whole numbers, received {table[column].type}") from error
+
+
+def need_rows(table: pa.Table, path: object) -> pa.Table:
+    """The table itself.
+
+    Raises:
+        DataError: It has no row.
+    """
+    if not len(table):
+        raise DataError(f"{path}: expected rows, found none")
+    return table
 
 
 def texts(table: pa.Table, column: str) -> list[str]:
@@ -157,7 +162,7 @@ def _strings(values: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 @contextmanager
-def _opened(path: Source, form: str) -> Iterator[BinaryIO]:
+def _opened(path: Path, form: str) -> Iterator[BinaryIO]:
     try:
         with path.open("rb") as file:
             if path.name.endswith(".gz"):

@@ -18,7 +18,7 @@ import pyarrow as pa
 from feature_service.features.events import Event
 from training.data.importers.merge import merge
 from training.data.importers.rooms import OpenRooms, room_blocks
-from training.data.importers.tables import Ints, ints, need, read_csv, read_parquet, texts
+from training.data.importers.tables import Ints, ints, need, need_rows, read_csv, read_parquet, texts
 from training.data.importers.unseen import Entries, entry_blocks, order_entries
 
 NAME = "twitch"
@@ -80,7 +80,7 @@ def proxy_runs(streamer: Ints, step: Ints) -> tuple[Ints, Ints, Ints, Ints]:
 
 
 def _reduced(path: Path) -> tuple[OpenRooms, Entries]:
-    table = read_parquet(path, ())
+    table = need_rows(read_parquet(path, ()), path)
     need(table, ("user_id", "streamer_id", "start_step"), path)
     turn = ints(table, "src_row") if "src_row" in table.column_names else np.arange(len(table))
     order, time_ms = order_entries(ints(table, "user_id"), START_MS + ints(table, "start_step") * STEP_MS, turn)

@@ -103,6 +103,12 @@ def test_a_folder_without_interactions_is_named(tmp_path: Path) -> None:
         kuairand.events(tmp_path)
 
 
+def test_a_file_without_rows_is_named(tmp_path: Path) -> None:
+    pq.write_table(pa.table({name: pa.array([], pa.int64()) for name in COLUMNS}), tmp_path / "interactions.parquet")
+    with pytest.raises(DataError, match="expected rows, found none"):
+        kuairand.events(tmp_path)
+
+
 @pytest.mark.skipif("ONAIR_DATA" not in os.environ, reason="ONAIR_DATA names no folder with real data")
 def test_the_real_file_is_imported_whole(tmp_path: Path) -> None:
     about = import_log("kuairand", Path(os.environ["ONAIR_DATA"]) / "kuairand_27k_like_hate", tmp_path)
