@@ -110,13 +110,20 @@ def update_frequencies(state: Frequencies, slots: tf.Tensor, step: tf.Tensor, ra
     )
 
 
-def log_sampling_probability(state: Frequencies, slots: tf.Tensor) -> tf.Tensor:
-    """Log p̂ = −log max_i B_i of the items in slots int64 [m, N]; float32 [N].
+def log_sampling_probability(gap: tf.Tensor, slots: tf.Tensor) -> tf.Tensor:
+    """Log p̂ = −log max_i B_i of items.
 
     A collision only shortens a gap, so the longest of the m estimates is the best one. p̂ is the chance that a batch
     contains the item, at most 1.
+
+    Args:
+        gap: B, float32 [m, H].
+        slots: The items' slots, int64 [m, N].
+
+    Returns:
+        float32 [N].
     """
-    gaps = tf.gather(state.gap, slots, batch_dims=1)
+    gaps = tf.gather(gap, slots, batch_dims=1)
     return -tf.math.log(tf.maximum(tf.reduce_max(gaps, axis=0), 1.0))
 
 

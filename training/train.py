@@ -151,7 +151,7 @@ class _Run:
         self.on_progress = on_progress
         self.batches = -(-len(training) // self.config.training.batch_slates)
         self.model: Model = build(files)
-        self.model.prepare(training.samples, self.batches)
+        self.model.prepare(training.samples, validation.samples, self.config.training.batch_slates)
         make = OPTIMIZERS[self.config.training.optimizer]
         self.optimizer = make(self.config.training.learning_rate, jit_compile=False)
         self.optimizer.build(self.model.trainable_variables)

@@ -45,8 +45,10 @@ def batch(samples: Samples, streamer: list[int], user: list[int]) -> dict[str, t
 
 
 def corrected_scores(model: TwoTower, inputs: dict[str, tf.Tensor]) -> np.ndarray:
-    gaps = model.gap.numpy()[0, np.asarray(inputs["streamer"]) % 4096]  # Small keys: the second hash reads zeros.
-    log_probability = -np.log(np.maximum(np.maximum(gaps, model.gap.numpy()[1, 0]), 1.0))
+    gaps = model.validation_gap.numpy()[
+        0, np.asarray(inputs["streamer"]) % 4096
+    ]  # Small keys: the second hash reads zeros.
+    log_probability = -np.log(np.maximum(np.maximum(gaps, model.validation_gap.numpy()[1, 0]), 1.0))
     return model.user_vectors(inputs).numpy() @ model.room_vectors(inputs).numpy().T / 0.5 - log_probability
 
 
@@ -58,7 +60,7 @@ def test_only_entered_rooms_are_examples():
 
 
 def test_the_loss_is_the_corrected_softmax_over_the_batch(model: TwoTower):
-    model.gap.assign(tf.random.uniform(model.gap.shape, 2.0, 50.0))
+    model.validation_gap.assign(tf.random.uniform(model.gap.shape, 2.0, 50.0))
     inputs = batch(SAMPLES, [1, 2, 3], [1, 2, 3])
     scores = corrected_scores(model, inputs)
     expected = np.mean([np.log(np.exp(scores[i]).sum()) - scores[i, i] for i in range(3)])
@@ -89,9 +91,19 @@ def test_frequencies_are_counted_in_training_only(model: TwoTower):
     assert np.flatnonzero(model.last_step.numpy()[0]).tolist() == [1, 2, 3]
 
 
+def entered(streamers: list[int], slates: int) -> Samples:
+    """Samples of so many slates in which these streamers were entered."""
+    candidates = SAMPLES.candidates.take(np.arange(len(streamers)))
+    kept = SAMPLES.of_slates(np.arange(len(SAMPLES.slates.user)) < slates)
+    return replace(kept, candidates=replace(candidates, streamer=np.array(streamers, np.int64)))
+
+
 def test_the_estimate_starts_from_the_counts_of_the_samples(model: TwoTower):
-    streamers = np.array([8, 8, 8, 9], np.int64)
-    candidates = replace(SAMPLES.candidates.take(np.arange(4)), streamer=streamers)
-    model.prepare(replace(SAMPLES, candidates=candidates), batches=2)
+    model.prepare(entered([8, 8, 8, 9], slates=4), entered([8], slates=2), batch_slates=2)
     # Three entries over two batches: the chance to be in one is 1 − (1/2)³ = 7/8; one entry: 1/2; none counts as one.
     assert model.gap.numpy()[0, [8, 9, 10]] == pytest.approx([8 / 7, 2.0, 2.0])
+
+
+def test_validation_goes_by_the_frequencies_of_its_own_samples(model: TwoTower):
+    model.prepare(entered([8, 8, 8, 9], slates=4), entered([9, 9, 9, 8], slates=4), batch_slates=2)
+    assert model.validation_gap.numpy()[0, [9, 8]] == pytest.approx([8 / 7, 2.0])

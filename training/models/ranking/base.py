@@ -54,7 +54,7 @@ class Ranker(tfrs.Model):
         """The samples to train on: all impressions."""
         return samples
 
-    def prepare(self, samples: Samples, batches: int) -> None:
+    def prepare(self, training: Samples, validation: Samples, batch_slates: int) -> None:
         """Nothing to set before the first step."""
 
     def head_outputs(self, user: tf.Tensor, candidate: tf.Tensor, slate: tf.Tensor | None) -> tf.Tensor:

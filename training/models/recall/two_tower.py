@@ -19,6 +19,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_recommenders as tfrs
 import tf_keras as keras
+from numpy.typing import NDArray
 
 from feature_service.features.layout import Layout
 from training.data.samples import Samples
@@ -88,6 +89,7 @@ class TwoTower(tfrs.Model):
         shape = (options.frequency_hashes, options.frequency_slots)
         self.last_step = tf.Variable(tf.zeros(shape), trainable=False, name="last_step")
         self.gap = tf.Variable(tf.ones(shape), trainable=False, name="gap")
+        self.validation_gap = tf.Variable(tf.ones(shape), trainable=False, name="validation_gap")
         each: Any = keras.losses.CategoricalCrossentropy(from_logits=True, reduction=keras.losses.Reduction.NONE)
         self.task: Any = tfrs.tasks.Retrieval(
             loss=each, temperature=options.temperature, remove_accidental_hits=True, name="retrieval_task"
@@ -101,22 +103,20 @@ class TwoTower(tfrs.Model):
         kept = replace(samples, candidates=samples.candidates.take(np.flatnonzero(entered)))
         return kept.of_slates(np.bincount(kept.candidates.slate, minlength=len(kept.slates.user)) > 0)
 
-    def prepare(self, samples: Samples, batches: int) -> None:
-        """Warms the frequency estimate up.
+    def prepare(self, training: Samples, validation: Samples, batch_slates: int) -> None:
+        """Warms the frequency estimate up, and sets that of the validation batches.
 
         A streamer entered c times, spread over n batches, hits a batch with chance 1 − (1 − 1/n)^c; its gap starts at
-        the inverse of that.
+        the inverse of that. Validation has frequencies of its own: measured by those of training, streamers who came
+        later would look very rare and drown the loss that early stopping goes by.
 
         Args:
-            samples: What `examples` gave.
-            batches: Batches an epoch.
+            training: What `examples` gave of the training samples.
+            validation: And of the validation samples.
+            batch_slates: Slates a batch.
         """
-        slots = frequency_slots(
-            tf.constant(samples.candidates.streamer), self.options.frequency_hashes, self.options.frequency_slots
-        ).numpy()
-        counts = np.stack([np.bincount(row, minlength=self.options.frequency_slots) for row in slots])
-        miss = (1.0 - 1.0 / max(batches, 2)) ** np.maximum(counts, 1)
-        self.gap.assign((1.0 / (1.0 - miss)).astype(np.float32))
+        self.gap.assign(self._expected_gap(training, batch_slates))
+        self.validation_gap.assign(self._expected_gap(validation, batch_slates))
 
     def user_vectors(self, tensors: Mapping[str, tf.Tensor], step: tf.Tensor | None = None) -> tf.Tensor:
         """Packed user tensors and sequences of U viewers → unit vectors, float32 [U, vector]."""
@@ -152,12 +152,24 @@ class TwoTower(tfrs.Model):
         room = Signature(self._room_layout, lambda tensors: {"vector": self.room_vectors(tensors)})
         return {"user": user, "room": room, "serving_default": user}
 
+    def _expected_gap(self, samples: Samples, batch_slates: int) -> NDArray[np.float32]:
+        """Expected batches between two hits of each slot, float32 [hashes, slots]."""
+        slots = self._slots(tf.constant(samples.candidates.streamer)).numpy()
+        counts = np.stack([np.bincount(row, minlength=self.options.frequency_slots) for row in slots])
+        batches = max(-(-len(samples.slates.user) // batch_slates), 2)
+        miss = (1.0 - 1.0 / batches) ** np.maximum(counts, 1)
+        return (1.0 / (1.0 - miss)).astype(np.float32)
+
+    def _slots(self, streamer: tf.Tensor) -> tf.Tensor:
+        return frequency_slots(streamer, self.options.frequency_hashes, self.options.frequency_slots)
+
     def _log_probability(self, streamer: tf.Tensor, step: tf.Tensor | None) -> tf.Tensor:
-        """Log p̂ of each streamer, float32 [N], after counting this batch if it is a training step."""
+        """Log p̂ of each streamer, float32 [N]; a training step counts its batch before."""
+        slots = self._slots(streamer)
+        if step is None:
+            return log_sampling_probability(tf.convert_to_tensor(self.validation_gap), slots)
         state = Frequencies(tf.convert_to_tensor(self.last_step), tf.convert_to_tensor(self.gap))
-        slots = frequency_slots(streamer, self.options.frequency_hashes, self.options.frequency_slots)
-        if step is not None:
-            state = update_frequencies(state, slots, tf.cast(step, tf.float32), self.options.frequency_rate)
-            self.last_step.assign(state.last_step)
-            self.gap.assign(state.gap)
-        return log_sampling_probability(state, slots)
+        state = update_frequencies(state, slots, tf.cast(step, tf.float32), self.options.frequency_rate)
+        self.last_step.assign(state.last_step)
+        self.gap.assign(state.gap)
+        return log_sampling_probability(state.gap, slots)
