@@ -14,7 +14,7 @@ from training.data.about import About, read_about
 from training.data.errors import DataError
 from training.data.join import JOIN_COLUMNS, Labels, enters_of, join
 from training.data.platform import catalog_of, settings_toml
-from training.data.replay import Replay
+from training.data.replay import CHUNK_SLATES, Replay
 from training.data.requests import Counts
 from training.data.samples_io import SampleAbout, SampleWriter
 from training.data.sources import read_columns, read_log
@@ -60,7 +60,8 @@ def build_samples(
     labels, times_ms = join(table, chosen), table["time_ms"].to_numpy()
     first_ms, last_ms = int(np.min(times_ms)), int(np.max(times_ms))
     del table, times_ms
-    replay = Replay(catalog, layout, lease_ms=int(settings.service.lease_s * 1000) if settings else DEFAULT_LEASE_MS)
+    lease_ms = int(settings.service.lease_s * 1000) if settings else DEFAULT_LEASE_MS
+    replay = Replay(catalog, layout, lease_ms=lease_ms, chunk_slates=CHUNK_SLATES)
     room_versions = _write(replay, read_log(log), labels, writer, on_progress)
     counts = replay.counts
     about = SampleAbout(

@@ -46,7 +46,7 @@ def boundaries(samples: Samples, fractions: Sequence[float] = FRACTIONS) -> Boun
     if not len(times_ms):
         raise DataError("samples: expected at least one slate to split, received none")
     training, validation, _ = fractions
-    places = [int(len(times_ms) * share) for share in (training, training + validation)]
+    places = [round(len(times_ms) * share) for share in (training, training + validation)]
     return Boundaries(*(int(times_ms[min(place, len(times_ms) - 1)]) for place in places))
 
 

@@ -1,0 +1,178 @@
+"""The label join: which impression an event counts for."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from feature_service.features.events import Event, EventKind
+from feature_service.features.schema import key_of
+from tests.training.data.small_logs import END_S, event, ms, seen, started, viewer
+from training.data.event_schema import to_table
+from training.data.join import JOIN_COLUMNS, enters_of, join
+from training.heads import HEAD_NAMES
+
+ENTER, LEAVE, LIKE, FOLLOW = EventKind.ENTER, EventKind.LEAVE, EventKind.LIKE, EventKind.FOLLOW
+END = started("z9", END_S)
+
+MASKED = None
+
+
+def labels(events: Sequence[Event], head: str, heads: Sequence[str] = HEAD_NAMES) -> list[float | None]:
+    """The head's label of each impression in the log's order; `MASKED` where it has none."""
+    found = join(to_table(events).select(JOIN_COLUMNS), heads)
+    place = HEAD_NAMES.index(head)
+    pairs = zip(found.labels[:, place].tolist(), found.mask[:, place].tolist(), strict=True)
+    return [label if known else MASKED for label, known in pairs]
+
+
+def test_an_event_with_a_request_id_counts_for_the_impression_of_that_request():
+    events = [seen(0, "u", "a", "r1"), seen(5, "u", "a", "r2"), viewer(ENTER, 9, "u", "a", "r1"), END]
+    assert labels(events, "enter") == [1, 0]
+
+
+def test_an_event_without_one_counts_for_the_latest_impression_of_its_user_and_room():
+    events = [
+        seen(0, "u", "a", "r1"),
+        seen(5, "u", "a", "r2"),
+        seen(6, "u", "b", "r2"),
+        seen(7, "v", "a", "r3"),
+        viewer(ENTER, 9, "u", "a"),
+        seen(20, "u", "a", "r4"),
+        END,
+    ]
+    assert labels(events, "enter") == [0, 1, 0, 0, 0]
+
+
+def test_an_event_of_an_unknown_request_counts_for_none():
+    assert labels([seen(0, "u", "a", "r1"), viewer(ENTER, 1, "u", "a", "other"), END], "enter") == [0]
+
+
+def test_an_event_at_the_time_of_its_impression_counts():
+    assert labels([viewer(ENTER, 0, "u", "a", "r"), seen(0, "u", "a", "r"), END], "enter") == [1]
+
+
+def test_an_event_before_its_impression_does_not_count():
+    assert labels([viewer(ENTER, 0, "u", "a"), seen(1, "u", "a"), END], "enter") == [0]
+
+
+def test_a_follow_goes_by_the_streamer():
+    follow = event(FOLLOW, 30, user_id="u", streamer_id="streamer-a")
+    assert labels([seen(0, "u", "a1", "r"), seen(1, "u", "b1", "r"), follow, END], "follow") == [1, 0]
+
+
+def test_an_event_counts_within_the_heads_window_only():
+    # The window of enter is 600 s.
+    events = [seen(0, "u", "a"), viewer(ENTER, 600, "u", "a"), seen(1000, "u", "b"), viewer(ENTER, 1601, "u", "b"), END]
+    assert labels(events, "enter") == [1, 0]
+
+
+def test_a_late_event_counts():
+    like = viewer(LIKE, 60, "u", "a", "r")
+    assert labels([seen(0, "u", "a", "r"), END, like._replace(received_ms=ms(9 * 3600))], "like") == [1]
+
+
+def test_a_watch_of_a_minute_is_long():
+    events = [
+        seen(0, "u", "a", "r"),
+        seen(0, "u", "b", "r"),
+        viewer(ENTER, 1, "u", "a", "r"),
+        viewer(LEAVE, 61, "u", "a", "r", watch_ms=60_000),
+        viewer(ENTER, 70, "u", "b", "r"),
+        viewer(LEAVE, 80, "u", "b", "r", watch_ms=59_999),
+        END,
+    ]
+    assert labels(events, "long_watch") == [1, 0]
+    assert labels(events, "watch_time") == [60, np.float32(59.999)]
+
+
+def test_the_longest_of_several_visits_counts_and_a_duplicate_changes_nothing():
+    leave = viewer(LEAVE, 30, "u", "a", "r", watch_ms=20_000)
+    events = [seen(0, "u", "a", "r"), viewer(ENTER, 1, "u", "a", "r"), leave, leave]
+    longer = viewer(LEAVE, 90, "u", "a", "r", watch_ms=40_000)
+    assert labels([*events, END], "watch_time") == [20]
+    assert labels([*events, longer, END], "watch_time") == [40]
+
+
+def test_watch_time_is_masked_where_nobody_entered_and_long_watch_is_not():
+    events = [seen(0, "u", "a", "r"), END]
+    assert labels(events, "watch_time") == [MASKED]
+    assert labels(events, "long_watch") == [0]
+
+
+def test_a_visit_without_a_leave_has_no_watch():
+    events = [seen(0, "u", "a", "r"), viewer(ENTER, 1, "u", "a", "r"), END]
+    assert labels(events, "watch_time") == labels(events, "long_watch") == [MASKED]
+
+
+def test_a_window_that_reaches_beyond_the_log_is_masked_even_of_positives():
+    events = [seen(0, "u", "a", "r"), viewer(LIKE, 5, "u", "a", "r"), viewer(ENTER, 700, "v", "b")]
+    assert labels(events, "like") == [MASKED]
+    assert labels(events, "enter") == [0]
+
+
+def test_heads_that_the_log_has_no_labels_for_are_masked():
+    events = [seen(0, "u", "a", "r"), viewer(ENTER, 1, "u", "a", "r"), END]
+    assert labels(events, "like", heads=("enter",)) == [MASKED]
+    assert join(to_table(events)).mask.any(axis=0).tolist() == [name == "enter" for name in HEAD_NAMES]
+
+
+def test_sampled_rooms_are_negatives_and_take_no_event_of_another_impression():
+    events = [
+        seen(0, "u", "a", "r1"),
+        seen(5, "u", "a", "r2", sampled=True),
+        viewer(ENTER, 9, "u", "a"),
+        END,
+    ]
+    assert labels(events, "enter") == [1, 0]
+
+
+def test_labels_are_found_by_log_position():
+    events = [seen(0, "u", "a", "r"), started("q1", 1), seen(2, "v", "a", "s"), viewer(ENTER, 3, "v", "a", "s"), END]
+    found = join(to_table(events))
+    assert found.event.tolist() == [0, 2]
+    assert found.of(np.array([2, 0]))[0][:, 0].tolist() == [1, 0]
+
+
+def test_visits_that_began_come_once_each():
+    enter = viewer(ENTER, 3, "v", "a1", "s")
+    found = enters_of(to_table([seen(0, "v", "a1", "s"), enter, enter, END]))
+    assert found.time_ms.tolist() == [ms(3)]
+    assert (found.user[0], found.streamer[0], found.room[0]) == (
+        key_of("user", "v"),
+        key_of("streamer", "streamer-a"),
+        key_of("room", "a1"),
+    )
+
+
+_moves = st.tuples(
+    st.sampled_from([EventKind.IMPRESSION, ENTER]), st.integers(0, 400), st.sampled_from("uv"), st.sampled_from("ab"),
+    st.sampled_from(["", "r1", "r2"]),
+)  # fmt: skip
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(_moves, max_size=20))
+def test_the_join_agrees_with_a_search_through_all_pairs(moves: list):
+    events, seconds = [], 0
+    for number, (kind, gap, user, room, request) in enumerate(moves):
+        seconds += gap
+        events.append(viewer(kind, seconds, user, room, request, event_id=str(number)))
+    impressions = [each for each in events if each.kind is EventKind.IMPRESSION]
+    credited: set[str] = set()
+    for enter in (each for each in events if each.kind is ENTER):
+        earlier = [
+            each
+            for each in impressions
+            if (each.user_id, each.room_id) == (enter.user_id, enter.room_id)
+            and (not enter.request_id or each.request_id == enter.request_id)
+            and each.time_ms <= enter.time_ms
+        ]
+        # The latest of them; of one time, the last in the log.
+        latest = max(enumerate(earlier), key=lambda pair: (pair[1].time_ms, pair[0]), default=None)
+        if latest and enter.time_ms - latest[1].time_ms <= 600_000:
+            credited.add(latest[1].event_id)
+    assert labels([*events, started("z9", seconds + 9999)], "enter") == [
+        each.event_id in credited for each in impressions
+    ]
