@@ -16,9 +16,10 @@ from feature_service.stores.protocol import Changes, Live, StoredRoom, StoredStr
 
 _FORMAT = 1
 
+# page_size: a million users with 4.5 visits each take 770 MB; pages of 4 KiB would take 5 % more.
 # WAL: readers go on during a checkpoint. NORMAL: a loss of power may cost the last checkpoints, which the log replays.
 # secure_delete: an erased user's bytes are overwritten.
-_PRAGMAS = ("journal_mode = WAL", "synchronous = NORMAL", "secure_delete = ON")
+_PRAGMAS = ("page_size = 8192", "journal_mode = WAL", "synchronous = NORMAL", "secure_delete = ON")
 
 _TABLES = (
     "CREATE TABLE progress (only INTEGER PRIMARY KEY CHECK (only = 0), position INTEGER NOT NULL)",
