@@ -6,7 +6,7 @@ degraded, and carries its own explanation.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -136,17 +136,10 @@ class _Run:
 
     async def recall(self) -> list[Recalled]:
         """Asks all channels at once, each for a full list, so that one can fill what another leaves of its quota."""
-        scene, world = self._request.scene, self._world
-        tasks = {
-            name: asyncio.ensure_future(self._pipeline.channels[name].recall(self._request, world, scene.rank_limit))
-            for name in scene.channels
-        }
-        await asyncio.wait(tasks.values(), timeout=self._left_s() * self._pipeline.channel_share)
-        recalled = [found for name, task in tasks.items() if (found := self._found(name, task))]
-        if not any(len(each.rows) for each in recalled) and FALLBACK_CHANNEL not in scene.channels:
-            recalled.append(
-                await self._pipeline.channels[FALLBACK_CHANNEL].recall(self._request, world, scene.rank_limit)
-            )
+        channels = self._request.scene.channels
+        recalled = await self._ask(channels)
+        if not any(len(each.rows) for each in recalled) and FALLBACK_CHANNEL not in channels:
+            recalled += await self._ask([FALLBACK_CHANNEL])
             self._degrade("recall", "no channel found a room", FALLBACK_CHANNEL)
         self._trace.recalled = recalled
         self._stage("recall")
@@ -215,9 +208,24 @@ class _Run:
             return None
         return _by_score(candidates, model.layout.heads, predictions, self._request.scene.fusion)
 
+    async def _ask(self, names: Iterable[str]) -> list[Recalled]:
+        """Asks channels at once; what is late or fails is left out."""
+        limit = self._request.scene.rank_limit
+        tasks = {
+            name: asyncio.ensure_future(self._pipeline.channels[name].recall(self._request, self._world, limit))
+            for name in names
+        }
+        try:
+            if tasks:
+                await asyncio.wait(tasks.values(), timeout=self._left_s() * self._pipeline.channel_share)
+        finally:
+            # The time is up, or the caller has gone: nobody waits for what is not there by now.
+            for task in tasks.values():
+                task.cancel()
+        return [found for name, task in tasks.items() if (found := self._found(name, task))]
+
     def _found(self, name: str, task: "asyncio.Future[Recalled]") -> Recalled | None:
         if not task.done():
-            task.cancel()
             self._degrade(f"recall.{name}", "late", "the other channels")
             return None
         error = task.exception()

@@ -1,5 +1,6 @@
 """Ranking: the features of the candidates, and the heads that the served ranker predicts of them."""
 
+import grpc
 import numpy as np
 from numpy.typing import NDArray
 
@@ -8,6 +9,7 @@ from feature_service.live.table import Rows
 from feature_service.models import PREDICTIONS, VECTOR, ModelServers, ServedModel
 from feature_service.stages import Request, World
 from serving import contract
+from serving.errors import ServerFailedError
 
 
 def view_of(request: Request, world: World, rows: Rows) -> View:
@@ -19,9 +21,16 @@ async def predict_heads(model: ServedModel, servers: ModelServers, view: View, t
     """The ranker's predictions, float32 [N, heads], columns as in `model.layout.heads`.
 
     Raises:
-        ServingError: The model server failed, or was late.
+        ServingError: The model server failed, was late, or answered with another shape.
     """
-    return await model.call(servers, contract.SERVING_DEFAULT, PREDICTIONS, view, timeout_s)
+    predictions = await model.call(servers, contract.SERVING_DEFAULT, PREDICTIONS, view, timeout_s)
+    expected = (len(view.room), len(model.layout.heads))
+    if predictions.shape != expected:
+        raise ServerFailedError(
+            grpc.StatusCode.INTERNAL,
+            f"{model.name}: expected predictions {list(expected)}, received {list(predictions.shape)}",
+        )
+    return predictions
 
 
 async def user_vector(
