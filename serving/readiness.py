@@ -51,4 +51,6 @@ async def wait_until_available(
 
 
 def _describe(statuses: list[VersionStatus]) -> str:
-    return ", ".join(f"version {status.version} {status.state} {status.message}".strip() for status in statuses)
+    return ", ".join(
+        " ".join(f"version {status.version} {status.state} {status.message}".split()) for status in statuses
+    )

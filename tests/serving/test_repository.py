@@ -15,20 +15,21 @@ from serving.local.repository import Repository, Retries
 from serving.local.servable import Servable
 
 WAIT_S = 10
+STILL_WAITING_S = 0.1  # a wait that ends too early would have ended by then
 
 
 class FakeLoader:
-    """Loads what is not in `broken`; each load waits for `gate`. Records what was loaded and closed."""
+    """Loads what is not in `broken`, `gated` versions once `gate` is set; records what was loaded and closed."""
 
     def __init__(self) -> None:
         self.broken: dict[str, Exception] = {}
         self.loaded: list[str] = []
         self.closed: list[str] = []
+        self.gated: set[str] = set()
         self.gate = threading.Event()
-        self.gate.set()
 
     def __call__(self, path: Path) -> Servable:
-        assert self.gate.wait(WAIT_S)
+        assert path.name not in self.gated or self.gate.wait(WAIT_S)
         self.loaded.append(path.name)
         if path.name in self.broken:
             raise self.broken[path.name]
@@ -95,7 +96,7 @@ def test_the_highest_available_version_answers_by_default(repository, tmp_path):
 def test_the_old_version_serves_until_the_new_one_is_loaded(repository, loader, tmp_path):
     repository.apply([ServedModel("m", publish(tmp_path, 1), latest(1))])
     until(repository, {1: "AVAILABLE"})
-    loader.gate.clear()
+    loader.gated = {"2"}
     publish(tmp_path, 2)
 
     repository.poll()
@@ -246,10 +247,16 @@ def test_waiting_ends_with_the_versions_that_failed(repository, loader, tmp_path
     assert [(name, version.number) for name, version in failed] == [("m", 1)]
 
 
-def test_waiting_for_a_model_without_versions_lasts_until_one_appears(repository, tmp_path):
-    repository.apply([ServedModel("m", tmp_path, latest(1))])
+def waiting_for_m(repository: Repository) -> threading.Thread:
     waiting = threading.Thread(target=repository.wait_for, args=(["m"],))
     waiting.start()
+    return waiting
+
+
+def test_waiting_for_a_model_without_versions_lasts_until_one_appears(repository, tmp_path):
+    repository.apply([ServedModel("m", tmp_path, latest(1))])
+    waiting = waiting_for_m(repository)
+    waiting.join(STILL_WAITING_S)
     assert waiting.is_alive()
 
     publish(tmp_path, 1)
@@ -260,10 +267,16 @@ def test_waiting_for_a_model_without_versions_lasts_until_one_appears(repository
 
 
 def test_waiting_covers_every_version_of_a_model(repository, loader, tmp_path):
+    loader.gated = {"2"}
     repository.apply([ServedModel("m", publish(tmp_path, 1, 2), latest(2))])
+    until(repository, {2: "LOADING", 1: "AVAILABLE"})
+    waiting = waiting_for_m(repository)
+    waiting.join(STILL_WAITING_S)
+    assert waiting.is_alive()
 
-    assert repository.wait_for(["m"]) == []
+    loader.gate.set()
 
+    waiting.join(WAIT_S)
     assert states(repository) == {2: "AVAILABLE", 1: "AVAILABLE"}
 
 

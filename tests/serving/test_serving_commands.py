@@ -8,9 +8,9 @@ from google.protobuf import text_format
 from model_servers import Server
 from toy_models import tf  # noqa: F401  (before tensorflow_serving, with Keras 2)
 
-from serving import __main__ as commands
 from serving import launch, model_list
 from serving.__main__ import main
+from serving.commands import up
 
 
 @pytest.fixture
@@ -25,16 +25,17 @@ def test_wait_names_the_version_that_is_available(target, capsys):
 
 
 def test_wait_gives_up_with_what_it_last_saw(target, capsys):
-    assert main(["wait", "--target", target, "--model", "m=9", "--timeout", "0.3"]) == 1
+    assert main(["wait", "--target", target, "--model", "m=9", "--timeout", "0.3"]) == 2
 
     error = capsys.readouterr().err
     assert error == (
-        "DEADLINE_EXCEEDED: model m version 9 is not available after 0.3 s: Could not find version 9 of model m\n"
+        "python -m serving wait: DEADLINE_EXCEEDED: model m version 9 is not available after 0.3 s:"
+        " Could not find version 9 of model m\n"
     )
 
 
 def test_wait_waits_for_a_server_that_is_not_there(capsys):
-    assert main(["wait", "--target", f"127.0.0.1:{launch.free_port()}", "--model", "m", "--timeout", "0.3"]) == 1
+    assert main(["wait", "--target", f"127.0.0.1:{launch.free_port()}", "--model", "m", "--timeout", "0.3"]) == 2
 
     assert "model m is not available after 0.3 s" in capsys.readouterr().err
 
@@ -74,7 +75,7 @@ def test_bench_measures_each_number_of_clients(target, capsys):
 
 
 def test_bench_of_an_unknown_signature_names_those_that_exist(target, capsys):
-    assert main(["bench", "--target", target, "--model", "m", "--signature", "nope"]) == 1
+    assert main(["bench", "--target", target, "--model", "m", "--signature", "nope"]) == 2
 
     assert "model m has no signature nope; it has boom, layout, scalar, serving_default" in capsys.readouterr().err
 
@@ -90,7 +91,7 @@ def test_a_model_to_wait_for_is_a_name_and_perhaps_a_number(model, capsys):
 
 def test_up_moves_the_models_and_passes_the_flags_on(monkeypatch, tmp_path):
     flags = {}
-    monkeypatch.setattr(commands, "exec_model_server", flags.update)
+    monkeypatch.setattr(up, "exec_model_server", flags.update)
 
     assert main(["up", "--models", str(tmp_path), "--port", "7", "--flag", "grpc_max_threads=3"]) == 0
 
@@ -102,9 +103,12 @@ def test_up_moves_the_models_and_passes_the_flags_on(monkeypatch, tmp_path):
 
 
 def test_up_with_a_missing_config_says_so(capsys, tmp_path):
-    assert main(["up", "--config", str(tmp_path / "none.config")]) == 1
+    assert main(["up", "--config", str(tmp_path / "none.config")]) == 2
 
-    assert capsys.readouterr().err == f"[Errno 2] No such file or directory: '{tmp_path}/none.config'\n"
+    assert (
+        capsys.readouterr().err
+        == f"python -m serving up: [Errno 2] No such file or directory: '{tmp_path}/none.config'\n"
+    )
 
 
 def test_tensorflow_serving_reads_the_model_list_as_we_do():
