@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from feature_service.features.catalog import Catalog
-from feature_service.features.layout import Layout
+from feature_service.features.layout import Layout, LayoutError
 from feature_service.features.tensors import TensorBuilder
 from feature_service.features.view import View
 from serving import contract
@@ -99,11 +99,13 @@ class ServedModel:
         return answer.outputs[output]
 
 
-async def bind(servers: ModelServers, catalog: Catalog, name: str, version: int, timeout_s: float) -> ServedModel:
-    """Reads a version's layout and resolves its columns.
+async def bind(
+    servers: ModelServers, catalog: Catalog, name: str, version: int, signatures: Sequence[str], timeout_s: float
+) -> ServedModel:
+    """Reads a version's layout and resolves the columns of these signatures.
 
     Raises:
-        LayoutError: The catalogue cannot fill the layout; names every column.
+        LayoutError: A signature is missing, or the catalogue cannot fill the layout; names every column.
         ServingError: The model server failed, or the model has no `layout` signature.
     """
     client = servers.next()
@@ -112,11 +114,14 @@ async def bind(servers: ModelServers, catalog: Catalog, name: str, version: int,
     )
     layout = Layout.from_strings({output: _texts(rows) for output, rows in answer.outputs.items()})
     metadata = await client.metadata(name, version, timeout_s=timeout_s)
-    builders = {
-        signature: TensorBuilder(catalog, layout.select(spec.inputs))
-        for signature, spec in metadata.signatures.items()
-        if signature != contract.LAYOUT
-    }
+    builders: dict[str, TensorBuilder] = {}
+    for signature in signatures:
+        if signature not in metadata.signatures:
+            raise LayoutError(f"{name} version {version}: expected a signature {signature}, received none")
+        inputs = metadata.signatures[signature].inputs
+        if unnamed := [tensor for tensor in inputs if tensor not in layout]:
+            raise LayoutError(f"{name} version {version}: expected a layout of every input, {unnamed[0]} has none")
+        builders[signature] = TensorBuilder(catalog, layout.select(inputs))
     return ServedModel(name, version, layout, builders)
 
 

@@ -13,13 +13,13 @@ from types import MappingProxyType
 import numpy as np
 
 from feature_service.features.catalog import Catalog
-from feature_service.features.layout import LayoutError
 from feature_service.features.state import State
 from feature_service.live.index import LiveIndex
 from feature_service.live.table import LiveTable
 from feature_service.models import ModelServers, ServedModel, bind
 from feature_service.room_vectors import RoomVectors
-from serving.errors import ServingError
+from serving import contract
+from serving.errors import RequestRefusedError, ServingError
 
 ADMIN_TIMEOUT_S = 5.0
 
@@ -65,6 +65,8 @@ class Rollout:
     ) -> None:
         """Starts with no model.
 
+        `current` is what serves, `problems` says by name what keeps a newer version from it.
+
         Args:
             servers: The model servers.
             catalog: What a layout may name.
@@ -84,7 +86,7 @@ class Rollout:
         self._recall_model = recall_model
         self._now_ms = now_ms
         self._coming: RoomVectors | None = None
-        self._refused: dict[str, int] = {}
+        self._refused: dict[tuple[str, int], str] = {}
         self._marked = asyncio.Event()
 
     def room_changed(self, row: int) -> None:
@@ -122,27 +124,46 @@ class Rollout:
         """Looks once, and switches to what is new and ready; a failure leaves the current versions as they are."""
         for name in self._names:
             try:
-                await self._follow_one(name)
-                self.problems.pop(name, None)
-            except (ServingError, LayoutError, ValueError) as error:
-                if self.problems.get(name) != str(error):
-                    log.warning("model %s: %s", name, error)
-                self.problems[name] = str(error)
+                problem = await self._follow_one(name)
+            except ServingError as error:
+                problem = str(error)
+            if problem and self.problems.get(name) != problem:
+                log.warning("model %s: %s", name, problem)
+            self.problems.pop(name, None)
+            if problem:
+                self.problems[name] = problem
 
-    async def _follow_one(self, name: str) -> None:
-        available = await self._servers.available(name, ADMIN_TIMEOUT_S)
+    async def _follow_one(self, name: str) -> str:
+        """Switches to the newest version that can serve.
+
+        Returns:
+            Why a newer one was refused, or an empty text.
+        """
+        problem = ""
         held = self.current.models.get(name)
-        newest = max(available, default=0)
-        if not newest or newest == self._refused.get(name) or (held is not None and held.version == newest):
-            return
+        for version in sorted(await self._servers.available(name, ADMIN_TIMEOUT_S), reverse=True):
+            if held is not None and held.version == version:
+                break
+            if (name, version) not in self._refused and (model := await self._bound(name, version)):
+                await self._switch(model)
+                break
+            problem = problem or self._refused[name, version]
+        return problem
+
+    async def _bound(self, name: str, version: int) -> ServedModel | None:
+        """The version, bound to the catalogue; None when it is refused for good."""
+        signatures = (contract.USER, contract.ROOM) if name == self._recall_model else (contract.SERVING_DEFAULT,)
         try:
-            model = await bind(self._servers, self._catalog, name, newest, ADMIN_TIMEOUT_S)
-        except LayoutError:
-            self._refused[name] = newest
-            raise
-        vectors = await self._embed_all(model) if name == self._recall_model else self.current.room_vectors
-        self.current = replace(self.current, models={**self.current.models, name: model}, room_vectors=vectors)
-        log.info("model %s: version %d serves", name, newest)
+            return await bind(self._servers, self._catalog, name, version, signatures, ADMIN_TIMEOUT_S)
+        except (ValueError, RequestRefusedError) as error:
+            self._refused[name, version] = str(error)
+            return None
+
+    async def _switch(self, model: ServedModel) -> None:
+        vectors = await self._embed_all(model) if model.name == self._recall_model else self.current.room_vectors
+        models = {**self.current.models, model.name: model}
+        self.current = replace(self.current, models=models, room_vectors=vectors)
+        log.info("model %s: version %d serves", model.name, model.version)
 
     async def _embed_all(self, model: ServedModel) -> RoomVectors:
         """Embeds all rooms on air by a new version, while events go on; the switch follows without a gap."""

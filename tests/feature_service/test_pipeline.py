@@ -161,7 +161,7 @@ async def ranked_by(
         serving({"mmoe": ranker(catalog)}) as server,
         pipeline_of({"finds": Finds(platform, *room_ids)}, server.target) as pipeline,
     ):
-        model = await bind(pipeline.servers, catalog, "mmoe", 1, 30)
+        model = await bind(pipeline.servers, catalog, "mmoe", 1, ["serving_default"], 30)
         yield server, pipeline, {"mmoe": model}
 
 
