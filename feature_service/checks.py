@@ -49,8 +49,8 @@ def check(asked: Asked, settings: Settings, now_ms: int) -> Request:
     check_id("user_id", asked.user_id)
     if not 1 <= asked.k <= settings.service.max_k:
         raise RequestError(f"k: expected 1 to {settings.service.max_k}, received {asked.k}")
-    if len(asked.request_id.encode()) > MAX_ID_BYTES:
-        raise RequestError(f"request_id: expected at most {MAX_ID_BYTES} bytes, received {len(asked.request_id)}")
+    if asked.request_id:
+        check_id("request_id", asked.request_id)
     try:
         scene = settings.scene(asked.scene)
     except SettingsError as error:

@@ -1,7 +1,7 @@
 """The gRPC server: converts, calls the service, converts. One error → one status."""
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
 import grpc
@@ -12,10 +12,14 @@ from grpc_reflection.v1alpha import reflection
 
 from feature_service import answers
 from feature_service.checks import Asked, RequestError
-from feature_service.convert import event_from_proto
+from feature_service.convert import ConvertError, event_from_proto
+from feature_service.features.events import Event
 from feature_service.features.view import Context
 from feature_service.log.protocol import LogError
 from feature_service.service import FeatureService
+from feature_service.stores.protocol import StoreError
+from feature_service.writer import Acceptance, Result
+from protos.onair.v1 import event_pb2
 from protos.onair.v1 import recommendation_pb2 as pb
 from protos.onair.v1 import recommendation_pb2_grpc as pb_grpc
 
@@ -83,10 +87,21 @@ class RecommendationServicer(pb_grpc.RecommendationServiceServicer):
         """Takes events in."""
 
         async def answer() -> pb.ReportEventsResponse:
-            results = await self._service.report([event_from_proto(each) for each in request.events])
-            return answers.report_response(results)
+            return answers.report_response(await self._report(request.events))
 
         return await _answer(answer, context)
+
+    async def _report(self, messages: Sequence[event_pb2.Event]) -> list[Result]:
+        """Takes in what stands for an event; a message that does not is refused alone."""
+        events: list[Event] = []
+        refused: dict[int, Result] = {}
+        for place, message in enumerate(messages):
+            try:
+                events.append(event_from_proto(message))
+            except ConvertError as error:
+                refused[place] = Result(message.event_id, Acceptance.REFUSED, str(error))
+        taken = iter(await self._service.report(events) if events or not refused else ())
+        return [refused.get(place) or next(taken) for place in range(len(messages))]
 
 
 async def start_server(service: FeatureService, address: str) -> tuple[grpc.aio.Server, int]:
@@ -124,8 +139,8 @@ async def _answer(call: Callable[[], Awaitable[Answer]], context: RpcContext) ->
         return await call()
     except RequestError as error:
         await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
-    except LogError as error:
-        log.exception("events cannot be written")
+    except (LogError, StoreError) as error:
+        log.exception("events cannot be taken in")
         await context.abort(grpc.StatusCode.UNAVAILABLE, str(error))
 
 

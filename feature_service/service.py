@@ -91,7 +91,7 @@ class FeatureService:
             RequestError: A field of the request is not usable.
         """
         request = checks.check(asked, self.settings, self.now_ms())
-        budget_s = min(timeout_s or np.inf, self.settings.service.deadline_ms / 1000)
+        budget_s = min(np.inf if timeout_s is None else timeout_s, self.settings.service.deadline_ms / 1000)
         degraded = self._load_user(request.user_key)
         outcome = await self.pipeline.run(request, world, time.perf_counter() + budget_s)
         outcome.trace.degraded.extend(degraded)
@@ -104,6 +104,7 @@ class FeatureService:
         Raises:
             RequestError: There are none, or too many.
             LogError: The log cannot be written.
+            StoreError: What an event touches cannot be read.
         """
         checks.check_count("events", len(events), checks.MAX_EVENTS)
         return await self.writer.report(events, self.now_ms())

@@ -84,7 +84,9 @@ class Writer:
             One result an event, in their order.
 
         Raises:
-            LogError: The log cannot be written; nothing of this report is acknowledged.
+            LogError: The log cannot be written; nothing of this report is acknowledged. Whoever reports it again gets
+                `DUPLICATE` for what was taken in.
+            StoreError: What an event touches cannot be read; likewise.
         """
         results = [self._take(event, now_ms) for event in reported]
         await self._log.durable(self._state.position)

@@ -1,5 +1,6 @@
 """Tensors: packs the features that a layout names into its few arrays."""
 
+import math
 from collections.abc import Callable
 from itertools import groupby
 from typing import Any
@@ -71,7 +72,7 @@ def _parts(catalog: Catalog, family: list[Feature]) -> _Value:
 
     def value(view: View) -> NDArray[Any]:
         columns = block(view).take(places, axis=1)
-        return columns.reshape(len(columns), -1)
+        return columns.reshape(len(columns), math.prod(columns.shape[1:]))  # numpy guesses no -1 of an empty array.
 
     return value
 
