@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 from google.protobuf import text_format
-from model_servers import KINDS, Server, start
-from toy_models import save_version
 
 from protos.onair.v1.tfserving_pb2 import ModelServerConfig
+from tests.serving.model_servers import KINDS, Server, start
+from tests.serving.toy_models import save_version
 
 
 @pytest.fixture(scope="session")

@@ -6,10 +6,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from model_servers import EMBEDDED
 
 from serving import launch
 from serving.errors import LaunchError
+from tests.serving.model_servers import EMBEDDED
 
 
 def program(tmp_path: Path, text: str) -> Path:

@@ -4,7 +4,8 @@
 
 import numpy as np
 import pytest
-import toy_models  # noqa: F401  (TensorFlow, with Keras 2)
+
+import tests.serving.toy_models  # noqa: F401  (TensorFlow, with Keras 2)
 
 import tensorflow as tf  # isort: skip
 from google.protobuf import text_format

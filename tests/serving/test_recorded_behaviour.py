@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from google.protobuf import text_format
 from grpc_health.v1 import health_pb2
-from model_servers import Answer, Server
 
 from protos.onair.v1 import tfserving_pb2 as messages
 from serving import contract
 from serving.client import predict_request
 from serving.tensors import to_array
+from tests.serving.model_servers import Answer, Server
 
 X = np.ones((1, 3), np.float32)  # version 1 gives 1+1+1+1 = 4, version 2 gives 5
 BOOM = {"signature": "boom"}

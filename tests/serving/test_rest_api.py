@@ -7,7 +7,8 @@ import urllib.request
 from typing import Any
 
 import pytest
-from model_servers import Server
+
+from tests.serving.model_servers import Server
 
 
 def ask(server: Server, method: str, path: str, body: Any = None) -> tuple[int, Any]:

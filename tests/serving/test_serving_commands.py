@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 from google.protobuf import text_format
-from model_servers import Server
-from toy_models import tf  # noqa: F401  (before tensorflow_serving, with Keras 2)
 
 from serving import launch, model_list
 from serving.__main__ import main
 from serving.commands import up
+from tests.serving.model_servers import Server
+from tests.serving.toy_models import tf  # noqa: F401  (before tensorflow_serving, with Keras 2)
 
 
 @pytest.fixture

@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 import pytest_asyncio
 from google.protobuf import text_format
-from model_servers import Server
-from toy_models import add_warmup, appear, tf, warmup_record
 
 from protos.onair.v1.tfserving_pb2 import ModelServerConfig
 from serving.client import ModelServerClient, VersionStatus
 from serving.errors import ModelNotFoundError, ServerFailedError
 from serving.readiness import wait_until_available
+from tests.serving.model_servers import Server
+from tests.serving.toy_models import add_warmup, appear, tf, warmup_record
 
 X = {"x": np.ones((1, 3), np.float32)}
 WAIT_S = 30
