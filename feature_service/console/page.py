@@ -94,7 +94,7 @@ class Explanation:
         channels: Rooms found by channel, most first.
         funnel: Rooms left after each step.
         stages: The waterfall.
-        dropped: By filter, in the order in which they ran.
+        dropped: By filter, in the order of their names.
         next_in_line: The best ranked rooms that are not in the slate.
         total_ms: From arrival to the end of the last stage, milliseconds.
         now: The service's clock.

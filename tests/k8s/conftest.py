@@ -1,7 +1,8 @@
 """The rendered base."""
 
 import pytest
-from manifests import BASE, Object, render
+
+from tests.k8s.manifests import BASE, Object, render
 
 
 @pytest.fixture(scope="session")

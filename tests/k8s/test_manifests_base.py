@@ -6,9 +6,9 @@ from typing import Any
 
 import kubernetes_validate
 import pytest
-from manifests import ROOT, Object, named, pod_of
 
 from feature_service.settings import load
+from tests.k8s.manifests import ROOT, Object, named, pod_of
 
 OLDEST = "1.32"
 """The oldest Kubernetes that the manifests are checked against; `preStop.sleep` needs 1.30."""

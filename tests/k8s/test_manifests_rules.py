@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterator, Sequence
 
 import pytest
-from manifests import ROOT, WORKLOADS, Object, named, of_kind, pod_of
+
+from tests.k8s.manifests import ROOT, WORKLOADS, Object, named, of_kind, pod_of
 
 PROBES = ("startupProbe", "readinessProbe", "livenessProbe")
 RESOURCES = {"cpu", "memory", "ephemeral-storage"}

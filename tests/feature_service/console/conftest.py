@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 
 import pytest
-from explained import Servicer, start, two_rooms
 from flask.testing import FlaskClient
 
 from feature_service.console.app import create_app
 from feature_service.console.client import ConsoleClient
+from tests.feature_service.console.explained import Servicer, start, two_rooms
 
 
 @pytest.fixture

@@ -5,13 +5,13 @@ import re
 
 import grpc
 import pytest
-from explained import Servicer, start
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from feature_service.console.app import create_app
 from feature_service.console.client import ConsoleClient
 from protos.onair.v1 import recommendation_pb2 as pb
+from tests.feature_service.console.explained import Servicer, start
 
 
 def text_of(response: TestResponse) -> str:

@@ -3,10 +3,10 @@
 import math
 
 import pytest
-from explained import two_rooms
 
 from feature_service.console.page import MOST_DROPPED, lay_out
 from protos.onair.v1 import recommendation_pb2 as pb
+from tests.feature_service.console.explained import two_rooms
 
 
 def test_score_bars_share_one_scale_so_that_rooms_compare() -> None:
