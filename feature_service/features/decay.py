@@ -86,9 +86,9 @@ class Decayed:
             given = amount(event)
             if not given:
                 return
-            sums, epochs = columns[name], columns[epochs_name]
+            sums, epochs, time_ms = columns[name], columns[epochs_name], event.time_ms
             for i, half_life_ms, span_ms in spans:
-                epoch, offset_ms = divmod(event.time_ms, span_ms)
+                epoch, offset_ms = divmod(time_ms, span_ms)
                 slot, added = epoch % SLOTS, given * WEIGHTS[offset_ms * STEPS // half_life_ms]
                 # `item` gives Python integers, with which arithmetic is faster than with numpy's scalars.
                 held = epochs.item(row, i, slot)

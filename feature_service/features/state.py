@@ -13,6 +13,10 @@ from feature_service.features.schema import key_of
 from feature_service.features.view import Columns, Context, View
 
 _ONE_ROW = np.zeros(1, np.intp)
+_KEY_PLACES = {name: place for place, name in enumerate(Keys._fields)}
+
+_Updates = tuple[tuple[Entity, tuple[Update, ...]], ...]
+_BoundUpdates = tuple[tuple[int, Table | None, tuple[Update, ...]], ...]
 
 
 class State:
@@ -37,7 +41,7 @@ class State:
         self.facts = Facts()
         self.position = 0
         self._no_pairs = Table(self.dtypes[Entity.PAIR], capacity=1)
-        self._updates = _by_kind(memories)
+        self._updates = self._bound(_by_kind(memories))
 
     def apply(self, event: Event) -> None:
         """Takes one event in. Late events and rooms that were only sampled change no record."""
@@ -50,10 +54,12 @@ class State:
             self.pairs.pop(keys.user, None)
             self.facts.users.pop(keys.user, None)
             return
-        for entity, updates in self._updates[event.kind]:
-            key, table = self._place(entity, keys)
+        for key_place, table, updates in self._updates[event.kind]:
+            key = keys[key_place]
             if not key:
                 continue
+            if table is None:
+                table = self.pairs_of(keys.user)
             row = table.row(key)
             columns = table.fields
             for update in updates:
@@ -95,14 +101,18 @@ class State:
             table = self.pairs[user_key] = Table(self.dtypes[Entity.PAIR], capacity=4)
         return table
 
-    def _place(self, entity: Entity, keys: Keys) -> tuple[int, Table]:
-        if entity is Entity.ROOM:
-            return keys.room, self.rooms
-        if entity is Entity.STREAMER:
-            return keys.streamer, self.streamers
-        if entity is Entity.USER:
-            return keys.user, self.users
-        return keys.streamer, self.pairs_of(keys.user)
+    def _bound(self, updates: dict[EventKind, _Updates]) -> dict[EventKind, _BoundUpdates]:
+        """The updates with the place of the key in `Keys` and the table; no table = the pairs of the user."""
+        homes: dict[Entity, tuple[int, Table | None]] = {
+            Entity.ROOM: (_KEY_PLACES["room"], self.rooms),
+            Entity.STREAMER: (_KEY_PLACES["streamer"], self.streamers),
+            Entity.USER: (_KEY_PLACES["user"], self.users),
+            Entity.PAIR: (_KEY_PLACES["streamer"], None),
+        }
+        return {
+            kind: tuple((homes[entity][0], homes[entity][1], each) for entity, each in found)
+            for kind, found in updates.items()
+        }
 
 
 def keys_of(event: Event) -> Keys:
@@ -115,7 +125,7 @@ def keys_of(event: Event) -> Keys:
     )
 
 
-def _by_kind(memories: tuple[Memory, ...]) -> dict[EventKind, tuple[tuple[Entity, tuple[Update, ...]], ...]]:
+def _by_kind(memories: tuple[Memory, ...]) -> dict[EventKind, _Updates]:
     """The updates that each kind of event makes, by entity; a memory declared twice updates once."""
     found: dict[EventKind, dict[Entity, list[Update]]] = {kind: {} for kind in EventKind}
     for memory in dict.fromkeys(memories):

@@ -39,11 +39,11 @@ class TensorBuilder:
         if problems:
             raise LayoutError("; ".join(problems))
         self.layout = layout
-        self._plans = [(tensor, _plan(catalog, tensor)) for tensor in layout.tensors]
+        self._plans = [(tensor.name, _item_shape(tensor), _plan(catalog, tensor)) for tensor in layout.tensors]
 
     def build(self, view: View) -> Tensors:
         """The packed tensors of a request: user and history tensors [1, …], candidate tensors [N, …]."""
-        return {tensor.name: _fill(tensor, plan, view) for tensor, plan in self._plans}
+        return {name: _fill(name, shape, plan, view) for name, shape, plan in self._plans}
 
 
 def _plan(catalog: Catalog, tensor: TensorLayout) -> _Plan:
@@ -82,10 +82,13 @@ def _place_in_block(catalog: Catalog, part: Part) -> int:
     return names.index(part.field)
 
 
-def _fill(tensor: TensorLayout, plan: _Plan, view: View) -> NDArray[Any]:
-    rows = len(view.room) if tensor.name in _CANDIDATE else 1
-    shape = (rows, tensor.length, tensor.width) if tensor.name in _HISTORY else (rows, tensor.width)
-    filled = np.empty(shape, packed.DTYPES[tensor.name])
+def _item_shape(tensor: TensorLayout) -> tuple[int, ...]:
+    return (tensor.length, tensor.width) if tensor.name in _HISTORY else (tensor.width,)
+
+
+def _fill(name: str, item_shape: tuple[int, ...], plan: _Plan, view: View) -> NDArray[Any]:
+    rows = len(view.room) if name in _CANDIDATE else 1
+    filled = np.empty((rows, *item_shape), packed.DTYPES[name])
     for place, value in plan:
         filled[..., place] = value(view)
     return filled
