@@ -30,8 +30,10 @@ CARRIED = (
 )
 """Features that make a new version when they change; counts of the streamer change with every event and do not."""
 
-REFRESH_MS = 1_800_000
-"""A renewal after so long makes a new version in any case, which takes in the streamer's counts of that moment."""
+REFRESH_MS = 3_600_000
+"""A renewal after so long makes a new version in any case, which takes in the streamer's counts of that moment.
+
+They are lifetime counts, which models read as logarithms: an hour changes little, and each version costs a slate."""
 
 _OFF = (EventKind.ROOM_ENDED, EventKind.ROOM_BLOCKED)
 

@@ -177,9 +177,9 @@ def test_what_happens_after_an_impression_does_not_change_its_features(actions: 
         assert whole[0].slates.tensors[name][rows].tobytes() == values.tobytes()
 
 
-def versions(events: Sequence[Event], **options: int) -> RoomVersions:
+def versions(events: Sequence[Event]) -> RoomVersions:
     """The room versions of a log."""
-    replay = Replay(CATALOG, CATALOG.layout(["room.activity", "streamer.enter.total"]), **options)
+    replay = Replay(CATALOG, CATALOG.layout(["room.activity", "streamer.enter.total"]))
     list(replay.chunks(events))
     return replay.room_versions()
 
@@ -214,11 +214,11 @@ def test_a_change_makes_a_new_version_and_a_renewal_none():
     ]
 
 
-def test_a_renewal_after_half_an_hour_takes_in_the_streamers_counts():
-    events = [started("a1", 0), viewer(EventKind.ENTER, 60, "u", "a1"), updated("a1", 120), updated("a1", 1800)]
-    found = versions(events, lease_ms=600_000)
+def test_a_renewal_after_an_hour_takes_in_the_streamers_counts():
+    events = [started("a1", 0), viewer(EventKind.ENTER, 60, "u", "a1"), updated("a1", 120), updated("a1", 3600)]
+    found = versions(events)
     order = np.argsort(found.start_ms)
-    assert found.start_ms[order].tolist() == [ms(0), ms(1800)]
+    assert found.start_ms[order].tolist() == [ms(0), ms(3600)]
     assert found.tensors["candidate_floats"][order, 0].tolist() == [0, 1]
 
 
