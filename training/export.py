@@ -8,12 +8,12 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from feature_service.features.layout import DTYPES, Layout
+from feature_service.features.layout import Layout
 from training.data.examples import Examples
 from training.data.samples import Samples
 from training.models.ranking.base import Ranker
 from training.models.recall.two_tower import TwoTower
-from training.models.signatures import Signature
+from training.models.signatures import Signature, tensor_specs
 from training.predict import predict, room_vectors, user_vectors
 from training.trained import Model
 
@@ -56,20 +56,11 @@ def export(model: Model, directory: Path) -> None:
 
 
 def _concrete(signature: Signature) -> Any:
-    specs = {
-        tensor.name: tf.TensorSpec(
-            [None, tensor.length, tensor.width] if tensor.length else [None, tensor.width],
-            DTYPES[tensor.name],
-            tensor.name,
-        )
-        for tensor in signature.layout.tensors
-    }
-
     @tf.function
     def serve(**tensors: tf.Tensor) -> dict[str, tf.Tensor]:
         return signature.function(tensors)
 
-    return serve.get_concrete_function(**specs)
+    return serve.get_concrete_function(**tensor_specs(signature.layout))
 
 
 def _layout_function(layout: Layout) -> Any:

@@ -11,6 +11,7 @@ from training.data.examples import Examples, repack
 from training.data.samples import Samples, Slates
 from training.models.ranking.base import Ranker
 from training.models.recall.two_tower import TwoTower
+from training.models.signatures import tensor_specs
 
 
 def predict(model: Ranker, samples: Samples, batch_slates: int = 512) -> NDArray[np.float32]:
@@ -28,11 +29,11 @@ def predict(model: Ranker, samples: Samples, batch_slates: int = 512) -> NDArray
         LayoutMismatchError: The samples lack a column that the model reads.
     """
     examples = Examples.of(samples, model.layout)
-    function = tf.function(model.predictions, reduce_retracing=True)
-    names = [tensor.name for tensor in model.layout.tensors]
+    specs = tensor_specs(model.layout)
+    function = tf.function(model.predictions, input_signature=[specs, tf.TensorSpec([None], tf.int32)])
     parts = [np.zeros((0, len(model.layout.heads)), np.float32)]
     for batch in examples.batches(batch_slates, np.arange(len(examples))):
-        tensors = {name: tf.constant(batch[name]) for name in names}
+        tensors = {name: tf.constant(batch[name]) for name in specs}
         parts.append(_array(function(tensors, tf.constant(batch["slate"]))))
     return np.concatenate(parts)
 
@@ -47,13 +48,13 @@ def user_vectors(model: TwoTower, slates: Slates, layout: Layout, batch: int = 4
         batch: Slates at once.
 
     Returns:
-        Unit vectors, float32 [U, D].
+        float32 [U, D].
 
     Raises:
         LayoutMismatchError: The slates lack a column that the model reads.
     """
     tensors = repack(slates.tensors, layout, model.layout)
-    return _in_parts(tf.function(model.user_vectors, reduce_retracing=True), tensors, batch, model)
+    return _in_parts(model, "user", tensors, batch)
 
 
 def room_vectors(
@@ -68,21 +69,23 @@ def room_vectors(
         batch: Rooms at once.
 
     Returns:
-        Unit vectors, float32 [R, D]; their product with a viewer's vector ranks rooms.
+        float32 [R, D]; their product with a viewer's vector ranks rooms.
 
     Raises:
         LayoutMismatchError: The tensors lack a column that the model reads.
     """
     packed = repack(tensors, layout, model.layout)
-    return _in_parts(tf.function(model.room_vectors, reduce_retracing=True), packed, batch, model)
+    return _in_parts(model, "room", packed, batch)
 
 
-def _in_parts(function: Any, tensors: dict[str, NDArray[Any]], batch: int, model: TwoTower) -> NDArray[np.float32]:
+def _in_parts(model: TwoTower, name: str, tensors: dict[str, NDArray[Any]], batch: int) -> NDArray[np.float32]:
+    signature = model.signatures()[name]
+    function = tf.function(signature.function, input_signature=[tensor_specs(signature.layout)])
     rows = len(next(iter(tensors.values())))
-    parts = [np.zeros((0, model.options.vector), np.float32)]
-    for start in range(0, rows, batch):
+    parts: list[NDArray[np.float32]] = []
+    for start in range(0, max(rows, 1), batch):  # Of no rows, one empty part.
         part = {name: tf.constant(values[start : start + batch]) for name, values in tensors.items()}
-        parts.append(_array(function(part)))
+        parts.append(_array(function(part)["vector"]))
     return np.concatenate(parts)
 
 

@@ -1,11 +1,11 @@
-"""What a model offers for export: named functions of packed tensors."""
+"""What a model offers: named functions of packed tensors."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import tensorflow as tf
 
-from feature_service.features.layout import Layout
+from feature_service.features.layout import DTYPES, Layout
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,3 +19,15 @@ class Signature:
 
     layout: Layout
     function: Callable[[Mapping[str, tf.Tensor]], dict[str, tf.Tensor]]
+
+
+def tensor_specs(layout: Layout) -> dict[str, tf.TensorSpec]:
+    """The packed tensors of a layout as inputs of a graph, with any number of rows."""
+    return {
+        tensor.name: tf.TensorSpec(
+            [None, tensor.length, tensor.width] if tensor.length else [None, tensor.width],
+            DTYPES[tensor.name],
+            tensor.name,
+        )
+        for tensor in layout.tensors
+    }
