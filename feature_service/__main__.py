@@ -2,10 +2,6 @@
 
 import sys
 
-from feature_service.features.layout import LayoutError
-from feature_service.log.protocol import LogError
-from feature_service.settings import SettingsError
-from feature_service.stores.protocol import StoreError
 from serving.verbs import Verb, run_verb
 
 VERBS = {
@@ -22,8 +18,7 @@ SUMMARY = "OnAir's feature service: turns requests into feature tensors, merges 
 
 def main() -> int:
     """Runs a verb."""
-    mistakes = (SettingsError, LogError, StoreError, LayoutError)
-    return run_verb("python -m feature_service", SUMMARY, VERBS, mistakes)
+    return run_verb("python -m feature_service", SUMMARY, VERBS)
 
 
 if __name__ == "__main__":

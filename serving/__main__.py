@@ -3,7 +3,6 @@
 import sys
 from collections.abc import Sequence
 
-from serving.errors import LaunchError, ServingError
 from serving.verbs import Verb, run_verb
 
 VERBS = {
@@ -18,7 +17,7 @@ SUMMARY = "The model server: TensorFlow Serving, or the embedded server that spe
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs a verb."""
-    return run_verb("python -m serving", SUMMARY, VERBS, (ServingError, LaunchError, ValueError), argv)
+    return run_verb("python -m serving", SUMMARY, VERBS, argv)
 
 
 if __name__ == "__main__":

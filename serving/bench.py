@@ -14,6 +14,7 @@ from serving import contract
 from serving.client import predict_request
 from serving.errors import serving_error
 from serving.tensors import Array
+from serving.verbs import UserError
 
 REQUEST_TIMEOUT_S = 30.0
 SEED = 0
@@ -82,11 +83,11 @@ def synthetic_request(metadata: contract.ModelMetadata, signature: str, candidat
         candidates: Size of each unknown first dimension; other unknown ones are 1.
 
     Raises:
-        ValueError: The model has no such signature.
+        UserError: The model has no such signature.
     """
     if signature not in metadata.signatures:
         known = ", ".join(metadata.signatures)
-        raise ValueError(f"model {metadata.name} has no signature {signature}; it has {known}")
+        raise UserError(f"model {metadata.name} has no signature {signature}; it has {known}")
     generator = np.random.default_rng(SEED)
     inputs = {
         name: _random_array(generator, spec, candidates) for name, spec in metadata.signatures[signature].inputs.items()

@@ -10,17 +10,21 @@ CONFIG_PATH = Path(__file__).parent / "config" / "models.config"
 IMAGE_MODELS = "/models"  # where the base paths of `models.config` lie, as in TF Serving's image
 
 
+class ModelListError(ValueError):
+    """A models.config that does not parse: one line with path and place."""
+
+
 def read_model_list(path: Path = CONFIG_PATH) -> ModelServerConfig:
     """Reads a model list (text proto).
 
     Raises:
-        ValueError: The file does not parse; the message has its path and line.
+        ModelListError: The file does not parse; the message has its path and line.
         OSError: It cannot be read.
     """
     try:
         return text_format.Parse(path.read_text(), ModelServerConfig())
     except text_format.ParseError as error:
-        raise ValueError(f"{path}: {str(error).splitlines()[0]}") from error
+        raise ModelListError(f"{path}: {str(error).splitlines()[0]}") from error
 
 
 def model_names(config: ModelServerConfig) -> list[str]:
@@ -39,7 +43,7 @@ def write_model_list(models: Path, *, source: Path = CONFIG_PATH) -> Path:
         The path of the copy.
 
     Raises:
-        ValueError: The source does not parse.
+        ModelListError: The source does not parse.
         OSError: A file cannot be read or written.
     """
     config = read_model_list(source)

@@ -29,8 +29,7 @@ def test_wait_gives_up_with_what_it_last_saw(target, capsys):
 
     error = capsys.readouterr().err
     assert error == (
-        "python -m serving wait: DEADLINE_EXCEEDED: model m version 9 is not available after 0.3 s:"
-        " Could not find version 9 of model m\n"
+        "wait: DEADLINE_EXCEEDED: model m version 9 is not available after 0.3 s: Could not find version 9 of model m\n"
     )
 
 
@@ -105,10 +104,7 @@ def test_up_moves_the_models_and_passes_the_flags_on(monkeypatch, tmp_path):
 def test_up_with_a_missing_config_says_so(capsys, tmp_path):
     assert main(["up", "--config", str(tmp_path / "none.config")]) == 2
 
-    assert (
-        capsys.readouterr().err
-        == f"python -m serving up: [Errno 2] No such file or directory: '{tmp_path}/none.config'\n"
-    )
+    assert capsys.readouterr().err == f"up: {tmp_path}/none.config: No such file or directory\n"
 
 
 def test_tensorflow_serving_reads_the_model_list_as_we_do():

@@ -40,7 +40,7 @@ def mistake(capsys: pytest.CaptureFixture[str]) -> str:
 def test_help_lists_every_verb_with_what_it_does(capsys: pytest.CaptureFixture[str]):
     assert main(["--help"]) == 0
     shown = capsys.readouterr().out
-    assert all(name in shown and verb.line in shown for name, verb in VERBS.items())
+    assert all(name in shown and verb.help in shown for name, verb in VERBS.items())
 
 
 def test_help_and_the_verbs_of_data_import_no_tensorflow():
