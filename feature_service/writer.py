@@ -124,7 +124,7 @@ class Writer:
         reason = self._problem(event, now_ms)
         if reason:
             return Result(event.event_id, Acceptance.REFUSED, reason)
-        if event.event_id in self._duplicates:
+        if event in self._duplicates:
             return Result(event.event_id, Acceptance.DUPLICATE)
         self._log.append([event])
         self._duplicates.add(event)

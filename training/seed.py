@@ -5,6 +5,7 @@ from it too). All but the log's last two hours go into the store; these are writ
 knows the event ids of late repeats.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from feature_service.features.catalog import Catalog
 from feature_service.features.duplicates import Duplicates
 from feature_service.features.events import MAX_LATENESS_MS, Event
 from feature_service.features.state import State
+from feature_service.live.table import LiveTable
 from feature_service.log.local import LocalLog
 from feature_service.stores.keeper import StateKeeper
 from feature_service.stores.sqlite import SqliteStore
@@ -22,8 +24,8 @@ from training.data.sources import read_log
 
 TAIL_MS = 2 * MAX_LATENESS_MS
 REPORT_EVERY = 5_000
-CHECKPOINT_EVERY = 500_000
-"""Events between two checkpoints: bounds the memory of what has changed."""
+CHECKPOINT_EVERY = 200_000
+"""Events between two checkpoints: bounds the memory of what has changed, and of rooms that have ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,7 @@ def _apply_until(
     events: Iterator[Event], tail_ms: int, state: State, keeper: StateKeeper, store: SqliteStore
 ) -> Event | None:
     """Applies what was received before `tail_ms`; returns the first event after it."""
+    live = LiveTable(state)
     for event in events:
         if (event.received_ms or event.time_ms) >= tail_ms:
             return event
@@ -84,7 +87,9 @@ def _apply_until(
         state.apply(event)
         state.position += 1
         keeper.touched(event)
+        live.learn(event)
         if state.position % CHECKPOINT_EVERY == 0:
+            deque(live.sweep(event.time_ms), maxlen=0)
             _checkpoint(state, keeper, store)
     return None
 
@@ -117,7 +122,7 @@ def _received(event: Event) -> Event:
 def _once(events: Iterator[Event]) -> Iterator[Event]:
     duplicates = Duplicates()
     for event in events:
-        if event.event_id not in duplicates:
+        if event not in duplicates:
             duplicates.add(event)
             yield event
 

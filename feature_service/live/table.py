@@ -128,7 +128,8 @@ class LiveTable:
             self._listed = np.append(self._listed, np.zeros(more, np.bool_))
         fields = self._state.rooms.fields
         streamer = int(fields["streamer"][row])
-        self._streamer_rows[row] = self._state.streamers.find(streamer)
+        # A row of its own even for a streamer of whom nothing is known yet: the next event of hers must be seen here.
+        self._streamer_rows[row] = self._state.streamers.row(streamer) if streamer else 0
         held = self._row_of_streamer.get(streamer, 0)
         if not held or fields["started_ms"][row] >= fields["started_ms"][held]:
             self._row_of_streamer[streamer] = row

@@ -54,7 +54,7 @@ def with_slates(events: Iterable[Event], counts: Counts) -> Iterator[tuple[Event
     for position, event in enumerate(events):
         now_ms = order_ms(event)
         counts.events += 1
-        if event.event_id in duplicates:
+        if event in duplicates:
             counts.duplicates += 1
             continue
         duplicates.add(event)

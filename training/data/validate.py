@@ -7,7 +7,8 @@ from pathlib import Path
 import pyarrow as pa
 from pyarrow import fs
 
-from feature_service.features.events import MAX_LATENESS_MS, Event, problem
+from feature_service.features.duplicates import Duplicates
+from feature_service.features.events import Event, problem
 from training.data.errors import DataError
 from training.data.event_schema import to_events
 from training.data.locations import shards
@@ -56,7 +57,7 @@ class Validation:
         self._filesystem, self._files = shards(uri)
         self._now_ms = now_ms
         self._last_ms = 0
-        self._recent = _RecentIds()
+        self._recent = Duplicates()
         self.files = 0
         self.rows = 0
 
@@ -76,8 +77,9 @@ class Validation:
         if time_ms < self._last_ms:
             yield "time_ms", f"expected events in order of time, received {time_ms} after {self._last_ms}"
         self._last_ms = max(self._last_ms, time_ms)
-        if event.event_id and not self._recent.add(event.event_id, self._last_ms):
+        if event.event_id and event in self._recent:
             yield "event_id", f"expected a unique id, received {event.event_id} again"
+        self._recent.add(event)
 
 
 def validate(uri: str | Path, *, now_ms: int) -> Validation:
@@ -94,24 +96,6 @@ def validate(uri: str | Path, *, now_ms: int) -> Validation:
         DataError: There is no log.
     """
     return Validation(uri, now_ms=now_ms)
-
-
-class _RecentIds:
-    """The ids of the last one to two `MAX_LATENESS_MS`, in two generations, so that memory does not grow."""
-
-    def __init__(self) -> None:
-        self._new: set[str] = set()
-        self._old: set[str] = set()
-        self._since_ms = 0
-
-    def add(self, event_id: str, time_ms: int) -> bool:
-        """Remembers an id; says whether it is new."""
-        if time_ms - self._since_ms > MAX_LATENESS_MS:
-            recent = time_ms - self._since_ms <= 2 * MAX_LATENESS_MS
-            self._old, self._new, self._since_ms = (self._new if recent else set()), set(), time_ms
-        known = event_id in self._new or event_id in self._old
-        self._new.add(event_id)
-        return not known
 
 
 def _shard(validation: Validation, filesystem: fs.FileSystem, path: str) -> Iterator[Finding]:
