@@ -8,7 +8,7 @@ PYTAG := $(shell $(PYTHON) -c 'import sys; print("py%d%d" % sys.version_info[:2]
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup protos lint types demo test requirements clean
+.PHONY: help setup protos lint types demo test bench requirements clean
 
 help:  ## Show this list.
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +38,9 @@ demo: setup  ## The main job, from an event log to slates of a running stack. DA
 
 test: setup  ## All tests, under 15 minutes on two cores.
 	$(BIN)/pytest
+
+bench: setup  ## Recommend beside bare Predicts, replay rate, start-up, memory; about five minutes. JSON=<file>.
+	$(PY) -m tests.benchmarks $(if $(JSON),--json $(JSON))
 
 requirements: setup  ## Compile the hash-pinned requirement files again.
 	bash requirements/compile.sh

@@ -1,17 +1,15 @@
 """The rate of replay: candidate rows a second on one core, in slates of ten, state updates and room versions included.
 
-    python -m tests.benchmarks.replay [--json]
-
-The log is simulated and lies in memory, so that neither disk nor Parquet counts. Time is the process's own CPU time, of
-which one thread does all the work.
+The log is simulated and lies in memory, so that neither disk nor Parquet counts. Time is the process's own CPU time,
+pinned to one core.
 """
 
-import argparse
-import json
-import sys
+import os
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 from feature_service.features.attributes import Attribute, AttributeKind
 from feature_service.features.catalog import Catalog, build_catalog
@@ -22,15 +20,22 @@ from training.data.requests import Counts
 from training.data.simulation.settings import Calibration, SimulationSettings
 from training.data.simulator import simulate
 
-SETTINGS = SimulationSettings(
-    users=1_000,
-    streamers=200,
-    days=1.0,
-    calibration=replace(Calibration(), continue_scan=1.0, continue_watched=1.0),
-)
-"""Viewers look through their whole slates, so that these are of ten unless a room ends meanwhile."""
 
-WARM_UP_EVENTS = 10_000
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is replayed.
+
+    Attributes:
+        users: Viewers of the simulated platform.
+        streamers: Its streamers.
+        days: Length of the log.
+        warm_up_events: Events before the clock starts.
+    """
+
+    users: int = 1_000
+    streamers: int = 200
+    days: float = 1.0
+    warm_up_events: int = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,20 +59,32 @@ class Rate:
     seconds: float
 
 
-def catalog() -> Catalog:
+def measure(plan: Plan, tell: Callable[[str], None]) -> dict[str, Any]:
+    """Simulates a log and replays it on one core."""
+    tell("simulating a log")
+    # Viewers look through their whole slates, so that these are of ten unless a room ends meanwhile.
+    patient = replace(Calibration(), continue_scan=1.0, continue_watched=1.0)
+    settings = SimulationSettings(users=plan.users, streamers=plan.streamers, days=plan.days, calibration=patient)
+    events = list(simulate(settings))
+    tell(f"replaying {len(events):,} events")
+    with _one_core():
+        return asdict(_rate(_catalog(settings.content_width), events, plan.warm_up_events))
+
+
+def _catalog(content_width: int) -> Catalog:
     """The catalogue of the simulated platform."""
     users = [Attribute(Entity.USER, name, AttributeKind.CATEGORY) for name in ("age_band", "gender", "country")]
-    return build_catalog(SETTINGS.content_width, [*users, Attribute(Entity.STREAMER, "fans", AttributeKind.NUMBER)])
+    return build_catalog(content_width, [*users, Attribute(Entity.STREAMER, "fans", AttributeKind.NUMBER)])
 
 
-def measure(events: Sequence[Event]) -> Rate:
+def _rate(catalog: Catalog, events: Sequence[Event], warm_up_events: int) -> Rate:
     """Replays events into samples of every feature; the clock starts after a warm-up."""
-    replay = Replay(catalog(), layout := catalog().layout())
+    replay = Replay(catalog, layout := catalog.layout())
     start: list[tuple[float, Counts]] = []
 
     def passing() -> Iterator[Event]:
         for place, event in enumerate(events):
-            if place == WARM_UP_EVENTS:
+            if place == warm_up_events:
                 start.append((time.process_time(), replace(replay.counts)))
             yield event
 
@@ -85,22 +102,12 @@ def measure(events: Sequence[Event]) -> Rate:
     )
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Measures and prints."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--json", action="store_true", help="print JSON")
-    as_json = parser.parse_args(arguments).json
-    rate = measure(list(simulate(SETTINGS)))
-    if as_json:
-        sys.stdout.write(json.dumps({name: getattr(rate, name) for name in Rate.__slots__}) + "\n")
-    else:
-        sys.stdout.write(
-            f"replay: {rate.rows_per_s:,.0f} candidate rows/s on one core "
-            f"({rate.rows:,} rows in slates of {rate.slate_size:.1f}, {rate.features} features, "
-            f"{rate.events:,} events applied, {rate.seconds:.1f} s of CPU)\n"
-        )
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+@contextmanager
+def _one_core() -> Generator[None]:
+    """Pins this process to one of its cores for a while."""
+    allowed = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {max(allowed)})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, allowed)

@@ -1,0 +1,63 @@
+"""The benchmarks run, at toy size: their numbers mean nothing here, but each of them is there and is finite."""
+
+import json
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.benchmarks import __main__ as benchmarks
+from tests.benchmarks import recommend, replay, start
+from tests.benchmarks.table import lines
+from tests.benchmarks.world import Size
+
+TOY = Size(rooms=300, viewers=20, known_users=40)
+
+
+def _numbers(found: Any) -> Iterator[float]:
+    if isinstance(found, dict | list):
+        for each in found.values() if isinstance(found, dict) else found:
+            yield from _numbers(each)
+    elif not isinstance(found, str):
+        yield found
+
+
+def _check(part: str, found: Any) -> None:
+    """Every number is finite, survives JSON, and the part has a table."""
+    numbers = list(_numbers(json.loads(json.dumps(found))))
+    assert numbers
+    assert all(map(math.isfinite, numbers))
+    assert len(list(lines({"machine": benchmarks.machine(), part: found}))) > 2
+
+
+def _quiet(text: str) -> None:
+    """Tells nobody."""
+
+
+@pytest.mark.slow
+def test_recommend_is_measured_beside_bare_predicts(tmp_path: Path) -> None:
+    plan = recommend.Plan(size=TOY, clients=(1, 2), rounds=1, seconds=0.3, explained=3)
+    found = recommend.measure(plan, tmp_path, _quiet)
+    _check("recommend", found)
+    assert [level["recommend"]["clients"] for level in found["levels"]] == [1, 2]
+    assert set(found["own"]["stages_ms"]) == {"recall", "merge", "filter", "rank", "rerank", "compose"}
+
+
+def test_replay_is_measured_in_slates_of_about_ten() -> None:
+    found = replay.measure(replay.Plan(users=50, streamers=40, days=0.05, warm_up_events=200), _quiet)
+    _check("replay", found)
+    assert 8 < found["slate_size"] <= 10
+
+
+def test_start_is_measured_with_rooms_and_known_users(tmp_path: Path) -> None:
+    found = start.measure(start.Plan((Size(rooms=0, viewers=0, known_users=0), TOY)), tmp_path, _quiet)
+    _check("start", found)
+    assert [each["rooms"] for each in found] == [0, 300]
+
+
+def test_an_unknown_part_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        benchmarks.main(["recomend"])
+    assert "part: expected one of recommend, replay, start, received 'recomend'" in capsys.readouterr().err
