@@ -184,7 +184,9 @@ class _Run:
     def _epoch(self, epoch: int) -> dict[str, float]:
         """One pass over the training slates in an order that seed and epoch alone decide, then the validation loss."""
         started = time.perf_counter()
-        order = np.random.default_rng((self.config.seed, epoch)).permutation(len(self.training))
+        rng = np.random.default_rng((self.config.seed, epoch))
+        size = self.config.training.batch_slates if self.model.batches_in_time else 1
+        order = shuffled(len(self.training), size, rng)
         first_step = (epoch - 1) * self.batches + 1
         entry: dict[str, float] = {"epoch": epoch}
         for done, results in enumerate(self._steps(self.train_step, self.training, order, first_step), start=1):
@@ -217,6 +219,17 @@ class _Run:
             weight += size
             heads = {metric.name: float(results[metric.name]) for metric in self.model.metrics}
             yield {"loss": total / max(weight, 1.0)} | heads
+
+
+def shuffled(count: int, together: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """The numbers 0 to `count` − 1 in random order, runs of `together` neighbours staying together.
+
+    The runs begin at another place each time; what is left over, less than a run, comes last.
+    """
+    turned = np.roll(np.arange(count), rng.integers(count))
+    whole = count - count % together
+    runs = rng.permutation(turned[:whole].reshape(-1, together))
+    return np.concatenate([runs.ravel(), turned[whole:]])
 
 
 def _specs(batch: Batch) -> dict[str, tf.TensorSpec]:

@@ -11,7 +11,7 @@ from tests.training.worlds import ENCODINGS, toy_world
 from training.data.samples import Samples
 from training.heads import HEAD_NAMES
 from training.run_config import ConfigError, RunConfig, parse_config
-from training.train import Progress, best_epoch, has_patience, train
+from training.train import Progress, best_epoch, has_patience, shuffled, train
 from training.trained import TrainedError, load_trained
 
 TRAINING, VALIDATION = toy_world(120, seed=1).samples, toy_world(40, seed=2).samples
@@ -157,3 +157,15 @@ def test_another_interrupted_run_is_not_gone_on_with(tmp_path: Path, changed: st
 def test_a_directory_without_a_run_is_named(tmp_path: Path):
     with pytest.raises(TrainedError, match="nowhere: expected a training run's directory"):
         load_trained(tmp_path / "nowhere")
+
+
+def test_slates_that_stay_together_are_neighbours_and_none_is_lost():
+    order = shuffled(11, 4, np.random.default_rng(3))
+    assert sorted(order) == list(range(11))
+    # Two runs of four, three slates left over; a run may go around the end.
+    assert ((np.diff(order[:8].reshape(2, 4), axis=1) % 11) == 1).all()
+
+
+def test_runs_begin_elsewhere_each_time():
+    rng = np.random.default_rng(3)
+    assert len({int(shuffled(1000, 100, rng)[0]) % 100 for _ in range(20)}) > 10

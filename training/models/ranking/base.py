@@ -29,11 +29,13 @@ class Ranker(tfrs.Model):
     Attributes:
         layout: The columns that the model reads, and its heads.
         requires: Heads without which the model cannot be built.
+        batches_in_time: Whether the slates of a training batch are neighbours in time.
         Options: The dataclass of the table `[options]` of a run's configuration.
     """
 
     Options: ClassVar[type[Any]]
     requires: ClassVar[tuple[str, ...]] = ()
+    batches_in_time: ClassVar[bool] = False
 
     def __init__(self, blueprint: Blueprint, match: int) -> None:
         super().__init__()

@@ -1,11 +1,18 @@
-"""Two-tower recall: viewers and rooms as unit vectors whose product ranks the rooms on air.
+"""Two-tower recall: viewers and rooms as vectors whose product ranks the rooms on air.
 
 Yi et al., "Sampling-Bias-Corrected Neural Modeling for Large Corpus Item Recommendations" (RecSys 2019):
 
     s(x, y) = ⟨u(x), v(y)⟩ / τ,   s^c = s − log p̂(y),   L = −mean log softmax_batch(s^c)       (equations 3–6)
 
-with p̂ from the streaming frequency of the *streamer* (a room lives for an hour, a streamer stays). Accidental hits are
-taken out by streamer, and a viewer's other entered rooms are no negatives. We depart in warming the frequency estimate
+with u and v of length 1. A few days of a platform do not teach such towers what simple counts know, how popular a
+streamer is and whom a viewer comes back to, so the vectors carry it beside the towers, and stay vectors:
+
+    s(x, y) = ⟨u(x), v(y)⟩ / τ + b(y) + ⟨m(x), m(y)⟩ = ⟨(u, τ, τ·m(x)), (v, b, m(y))⟩ / τ
+
+with b of `StreamerBias` and m of `Revisits`. The correction takes p̂ from the streaming frequency of the *streamer* (a
+room lives for an hour, a streamer stays). Accidental hits are taken out by streamer, and a viewer's other entered rooms
+are no negatives. A batch holds slates of the same hours, so that its rooms were on air together: what the model learns
+is the choice among rooms, and not which streamer is on air when. We depart in warming the frequency estimate
 up with the counts of the training samples, as a few epochs are too short for the moving average to forget its start.
 
 Rooms are read without heat: what a room tower sees must not change each second, or the index would.
@@ -21,12 +28,14 @@ import tensorflow_recommenders as tfrs
 import tf_keras as keras
 from numpy.typing import NDArray
 
-from feature_service.features.layout import Layout
+from feature_service.features.layout import CANDIDATE_IDS, Layout
 from training.data.samples import Samples
 from training.heads import HEAD_NAMES
 from training.layers.blueprint import Blueprint
 from training.layers.embeddings import Embeddings
 from training.layers.inputs import SideInputs, UserInputs
+from training.layers.popularity import StreamerBias
+from training.layers.revisits import STREAMER, Revisits
 from training.layers.towers import Tower
 from training.losses import (
     Frequencies,
@@ -44,7 +53,8 @@ class TwoTowerOptions:
 
     Attributes:
         tower: Units of each tower's hidden layers.
-        vector: Numbers of the two vectors.
+        vector: Numbers of the two towers' vectors.
+        revisits: Numbers that tell of the streamers watched: the more, the less do they blur each other.
         temperature: τ of the softmax.
         frequency_rate: α of the streaming frequency.
         frequency_slots: H of the streaming frequency; well above the number of streamers.
@@ -53,6 +63,7 @@ class TwoTowerOptions:
 
     tower: tuple[int, ...] = (128,)
     vector: int = 64
+    revisits: int = 128
     temperature: float = 0.07
     frequency_rate: float = 0.01
     frequency_slots: int = 1 << 17
@@ -65,11 +76,13 @@ class TwoTower(tfrs.Model):
     Attributes:
         layout: The columns that the model reads; no heads.
         requires: Heads whose labels the samples must have.
+        batches_in_time: Whether the slates of a training batch are neighbours in time.
         Options: The dataclass of the table `[options]` of a run's configuration.
     """
 
     Options = TwoTowerOptions
     requires: ClassVar[tuple[str, ...]] = ("enter",)
+    batches_in_time: ClassVar[bool] = True
 
     def __init__(self, blueprint: Blueprint, options: TwoTowerOptions) -> None:
         super().__init__()
@@ -86,6 +99,9 @@ class TwoTower(tfrs.Model):
         self.room_inputs = SideInputs(blueprint.candidate_layout, blueprint, self.embeddings)
         self.user_tower, self.room_tower = Tower(options.tower), Tower(options.tower)
         self.user_vector, self.room_vector = keras.layers.Dense(options.vector), keras.layers.Dense(options.vector)
+        self.revisits = Revisits(blueprint, options.revisits) if Revisits.possible(self.layout) else None
+        self._streamer = self.layout[CANDIDATE_IDS].slices().get(STREAMER) if CANDIDATE_IDS in self.layout else None
+        self.bias = StreamerBias(blueprint, STREAMER) if self._streamer else None
         shape = (options.frequency_hashes, options.frequency_slots)
         self.last_step = tf.Variable(tf.zeros(shape), trainable=False, name="last_step")
         self.gap = tf.Variable(tf.ones(shape), trainable=False, name="gap")
@@ -104,7 +120,7 @@ class TwoTower(tfrs.Model):
         return kept.of_slates(np.bincount(kept.candidates.slate, minlength=len(kept.slates.user)) > 0)
 
     def prepare(self, training: Samples, validation: Samples, batch_slates: int) -> None:
-        """Warms the frequency estimate up, and sets that of the validation batches.
+        """Starts the bias, warms the frequency estimate up, and sets that of the validation batches.
 
         A streamer entered c times, spread over n batches, hits a batch with chance 1 − (1 − 1/n)^c; its gap starts at
         the inverse of that. Validation has frequencies of its own: measured by those of training, streamers who came
@@ -115,18 +131,35 @@ class TwoTower(tfrs.Model):
             validation: And of the validation samples.
             batch_slates: Slates a batch.
         """
+        if self.bias:
+            self.bias.start(training.candidates.streamer)
         self.gap.assign(self._expected_gap(training, batch_slates))
         self.validation_gap.assign(self._expected_gap(validation, batch_slates))
 
+    @property
+    def width(self) -> int:
+        """Numbers of a vector."""
+        return self.options.vector + (self.bias is not None) + (self.options.revisits if self.revisits else 0)
+
     def user_vectors(self, tensors: Mapping[str, tf.Tensor], step: tf.Tensor | None = None) -> tf.Tensor:
-        """Packed user tensors and sequences of U viewers → unit vectors, float32 [U, vector]."""
+        """Packed user tensors and sequences of U viewers → vectors (u, τ, τ·m), float32 [U, width]."""
         rows = self.user_tower(self.user_inputs(tensors, step))
-        return tf.math.l2_normalize(self.user_vector(rows), axis=-1)
+        parts = [tf.math.l2_normalize(self.user_vector(rows), axis=-1)]
+        if self.bias:
+            parts.append(tf.fill([tf.shape(rows)[0], 1], self.options.temperature))
+        if self.revisits:
+            parts.append(self.options.temperature * self.revisits.user(tensors))
+        return tf.concat(parts, axis=-1)
 
     def room_vectors(self, tensors: Mapping[str, tf.Tensor], step: tf.Tensor | None = None) -> tf.Tensor:
-        """Packed candidate tensors of N rooms → unit vectors, float32 [N, vector]."""
+        """Packed candidate tensors of N rooms → vectors (v, b, m), float32 [N, width]."""
         rows = self.room_tower(self.room_inputs(tensors, step))
-        return tf.math.l2_normalize(self.room_vector(rows), axis=-1)
+        parts = [tf.math.l2_normalize(self.room_vector(rows), axis=-1)]
+        if self.bias:
+            parts.append(self.bias(tensors[CANDIDATE_IDS][:, self._streamer]))
+        if self.revisits:
+            parts.append(self.revisits.room(tensors))
+        return tf.concat(parts, axis=-1)
 
     def compute_loss(self, inputs: Mapping[str, tf.Tensor], training: bool = False) -> tf.Tensor:
         """Mean corrected in-batch softmax loss of a batch of `training.data.examples` of entered rooms."""
