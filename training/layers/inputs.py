@@ -153,16 +153,16 @@ class UserInputs(keras.layers.Layer):
 
     def __init__(self, blueprint: Blueprint, embeddings: Embeddings) -> None:
         super().__init__(name="user")
-        self.side = SideInputs(blueprint.user_layout, blueprint, embeddings)
+        self.side = SideInputs(blueprint.user_layout, blueprint, embeddings) if blueprint.user_layout.tensors else None
         self.history = HistoryInputs(blueprint, embeddings) if HISTORY_IDS in blueprint.layout else None
         self.pooling = AttentionPooling(blueprint.sizes.history) if self.history else None
 
     def call(self, tensors: Tensors, step: tf.Tensor | None = None) -> tf.Tensor:
         """Packed user tensors and sequences of U viewers → float32 [U, D]."""
-        rows = self.side(tensors, step)
-        if self.history is None or self.pooling is None:
-            return rows
-        return tf.concat([rows, self.pooling(*self.history(tensors, step))], axis=-1)
+        rows = [self.side(tensors, step)] if self.side else []
+        if self.history and self.pooling:
+            rows.append(self.pooling(*self.history(tensors, step)))
+        return tf.concat(rows, axis=-1)
 
 
 def _take_in(part: keras.layers.Layer, tensor: tf.Tensor, step: tf.Tensor | None) -> tf.Tensor:

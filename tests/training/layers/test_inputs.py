@@ -1,5 +1,7 @@
 """Raw values of packed tensors become dense rows."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -117,3 +119,9 @@ def test_padding_behind_a_history_does_not_change_the_viewer():
 def test_a_viewer_without_history_has_a_finite_row():
     empty = USERS | {name: tf.zeros_like(USERS[name]) for name in (HISTORY_IDS, HISTORY_FLOATS)}
     assert np.isfinite(UserInputs(BLUEPRINT, embeddings_of(BLUEPRINT))(empty)).all()
+
+
+def test_a_viewer_can_be_a_history_alone():
+    blueprint = toy_blueprint()
+    alone = replace(blueprint, layout=blueprint.layout.select((HISTORY_FLOATS, HISTORY_IDS)))
+    assert UserInputs(alone, embeddings_of(alone))(USERS).shape == (6, 2 * blueprint.sizes.embedding + 2)
