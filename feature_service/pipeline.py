@@ -174,8 +174,9 @@ class _Run:
         places = np.arange(len(ranked.scores))
         for name in self._request.scene.rerank:
             order = self._pipeline.rerankers[name].order(self._request, self._world, ranked, places)
-            rest = places[~np.isin(places, order.chosen)]
-            places = np.concatenate([order.chosen, rest])
+            taken = np.zeros(len(places), np.bool_)
+            taken[order.chosen] = True
+            places = np.concatenate([order.chosen, places[~taken[places]]])
             for place, move in order.moves.items():
                 self._trace.moves.setdefault(place, []).append(f"{name}: {move}")
         self._stage("rerank")

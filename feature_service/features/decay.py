@@ -117,6 +117,9 @@ def read(sums: NDArray[np.int64], epochs: NDArray[np.int64], entity: Entity, now
     now_steps = np.array([[now_ms * STEPS // (seconds * 1000)] for seconds in HALF_LIVES_S[entity]], np.int64)
     steps = now_steps - epochs * (SLOTS * STEPS)
     factors = _FACTORS.take(steps, mode="clip")
-    weighted = sums * factors[:, None]
-    total = weighted[..., 0] + weighted[..., 1] + weighted[..., 2] + weighted[..., 3]
+    weighted = sums.astype(np.float64)  # First, all at once: to convert within the product takes longer.
+    weighted *= factors[:, None]
+    total = weighted[..., 0] + weighted[..., 1]
+    total += weighted[..., 2]
+    total += weighted[..., 3]
     return total.astype(np.float32)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from feature_service.rerank.moves import moves, pool_of
-from feature_service.rerank.similarity import Similarity, similarity
+from feature_service.rerank.similarity import similarity
 from feature_service.stages import Order, Ranked, Request, World
 
 
@@ -25,46 +25,44 @@ class MaximalMarginalRelevance:
         if not len(pool):
             return Order(pool)
         alike = similarity(world.state, ranked.candidates.rows[pool])
-        chosen, likeness = _choose(
+        likeness = alike.matrix()
+        chosen = _choose(
             _relevance(ranked.scores[pool]),
-            alike,
+            likeness,
             count=min(request.k, len(pool)),
             balance=request.scene.diversity,
             window=max(request.scene.diversity_window, 1),
         )
 
         def because(room: int, taken: int) -> str:
-            like = int(np.argmax(likeness[:taken, room]))
+            like = int(likeness[room, chosen[:taken]].argmax())
             return f"{alike.word(room, chosen[like])} as place {like + 1}"
 
         return Order(pool[chosen], moves(pool, chosen, because))
 
 
 def _choose(
-    relevance: NDArray[np.float64], alike: Similarity, *, count: int, balance: float, window: int
-) -> tuple[list[int], NDArray[np.float64]]:
+    relevance: NDArray[np.float64], likeness: NDArray[np.float32], *, count: int, balance: float, window: int
+) -> list[int]:
     """Chooses rooms; of equal ones the first.
 
     Args:
         relevance: float64 [n], 0 to 1.
-        alike: Compares the rooms.
+        likeness: How alike the rooms are, float32 [n, n].
         count: Rooms to choose.
         balance: λ, 0 to 1.
         window: How many of the rooms chosen last count.
 
     Returns:
-        The chosen rooms as indices in the pool, and how alike each room is to them, float64 [count, n].
+        The chosen rooms as indices in the pool.
     """
-    gain = balance * relevance
-    likeness = np.zeros((count, len(gain)))
+    gain, penalty = balance * relevance, (1 - balance) * likeness
     chosen: list[int] = []
-    for turn in range(count):
-        penalty = (1 - balance) * likeness[max(turn - window, 0) : turn].max(axis=0, initial=0)
-        best = int(np.argmax(gain - penalty))
+    for _ in range(count):
+        best = int((gain - penalty[chosen[-window:]].max(axis=0, initial=0)).argmax())
         chosen.append(best)
         gain[best] = -np.inf
-        likeness[turn] = alike.to(best)
-    return chosen, likeness
+    return chosen
 
 
 def _relevance(scores: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -26,18 +26,17 @@ class Similarity:
     categories: NDArray[np.int64]
     content: NDArray[np.float32]
 
-    def to(self, room: int) -> NDArray[np.float32]:
-        """How alike each room is to one of them, float32 [n], 0 to 1.
+    def matrix(self) -> NDArray[np.float32]:
+        """How alike each two rooms are, float32 [n, n], 0 to 1.
 
         1 for the same streamer, else 0.5 · same category + 0.5 · max(0, cosine of the content vectors).
         """
         # Not `@`: BLAS would share this between threads, which on a busy machine waits for milliseconds.
-        cosine = np.einsum("nd,d->n", self.content, self.content[room])
-        values = (1 - CATEGORY_SHARE) * np.maximum(cosine, 0)
-        if self.categories[room]:
-            values[self.categories == self.categories[room]] += CATEGORY_SHARE
-        if self.streamers[room]:
-            values[self.streamers == self.streamers[room]] = 1
+        values = np.einsum("nd,md->nm", self.content, self.content)
+        np.maximum(values, 0, out=values)
+        values *= 1 - CATEGORY_SHARE
+        values[_same(self.categories)] += CATEGORY_SHARE
+        values[_same(self.streamers)] = 1
         return values
 
     def word(self, one: int, other: int) -> str:
@@ -59,3 +58,8 @@ def similarity(state: State, rows: Rows) -> Similarity:
     lengths = np.sqrt(np.einsum("nd,nd->n", vectors, vectors))
     units = vectors / np.maximum(lengths, np.float32(1e-12))[:, None]
     return Similarity(rooms["streamer"][rows], rooms["category"][rows], units)
+
+
+def _same(keys: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Where two keys are equal and known, bool [n, n]."""
+    return (keys[:, None] == keys) & (keys != 0)
