@@ -126,8 +126,8 @@ class Table:
 
     def put(self, records: NDArray[np.void]) -> None:
         """Sets records, [n]; each one's `key` says whose it is."""
-        rows = [self.row(key) for key in records["key"].tolist()]  # First, since a new key may move the records.
-        self._records[rows] = records
+        self._reserve(len(records))  # So that no new key moves the records meanwhile.
+        self._records[[self.row(key) for key in records["key"].tolist()]] = records
 
     def remove(self, key: int) -> None:
         """Forgets a key; its row is zeroed and used again."""
@@ -152,15 +152,24 @@ class Table:
         if self._free:
             row = self._free.pop()
         else:
+            self._reserve(1)
             row = self._used
             self._used += 1
-            if row == len(self._records):
-                self._records = np.concatenate([self._records, np.zeros_like(self._records)])
-                self.fields = self._columns()
         self._rows[key] = row
         self._ordered = None
         self.fields["key"][row] = key
         return row
+
+    def _reserve(self, more: int) -> None:
+        """Makes room for so many new records; moves what is there, at most once."""
+        held = capacity = len(self._records)
+        while capacity < self._used + more - len(self._free):
+            capacity *= 2
+        if capacity > held:
+            grown = np.zeros(capacity, self.dtype)
+            grown[:held] = self._records
+            self._records = grown
+            self.fields = self._columns()
 
     def _columns(self) -> Fields:
         records = self._records.view(np.uint8).reshape(len(self._records), -1)
