@@ -9,6 +9,7 @@ Example:
 
 import argparse
 import asyncio
+import gc
 import logging
 import signal
 from pathlib import Path
@@ -45,6 +46,8 @@ async def _serve(settings: Settings, arguments: argparse.Namespace) -> None:
         loop.add_signal_handler(number, stopped.set)
     as_of_log = arguments.as_of == "log"
     async with booted(settings, arguments.data, arguments.model_server, as_of_log=as_of_log) as service:
+        gc.collect()
+        gc.freeze()  # What was restored stays: no need to look through it again and again in the middle of a request.
         server, port = await start_server(service, arguments.address)
         logging.getLogger(__name__).info("serving on port %d", port)
         if arguments.port_file:

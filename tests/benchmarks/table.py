@@ -37,7 +37,10 @@ def _recommend(numbers: Numbers) -> Iterator[str]:
     )
     stages = ", ".join(f"{stage} {taken:.2f}" for stage, taken in own["stages_ms"].items())
     yield f"of it, ms: {stages}, transport {own['transport_ms']:.2f}; CPU of the service {own['service_cpu_ms']:.2f}"
-    yield f"start with models, every room embedded: {numbers['start_with_models_s']:.1f} s"
+    yield (
+        f"a viewer's first request, from the store: p50 {numbers['first_request_p50_ms']:.2f} ms; "
+        f"start with models, every room embedded: {numbers['start_with_models_s']:.1f} s"
+    )
 
 
 def _replay(numbers: Numbers) -> Iterator[str]:
