@@ -32,9 +32,9 @@ lint: setup  ## Formatting and lint (ruff).
 types: setup  ## Types (pyright: strict for the online code, basic for training and tests).
 	$(BIN)/pyright
 
-demo: setup  ## The main job, from an event log to slates of a running stack. DATA=<event log>: on yours.
+demo: setup  ## The main job, from an event log to slates of a running stack. DATA=<event log>: on yours (FRACTIONS="0.7 0.1 0.2").
 	rm -rf $(OUT)
-	$(PY) -m training demo --out $(OUT) $(if $(DATA),--log $(DATA))
+	$(PY) -m training demo --out $(OUT) $(if $(DATA),--log $(DATA)) $(if $(FRACTIONS),--fractions $(FRACTIONS))
 
 test: setup  ## All tests, under 15 minutes on two cores.
 	$(BIN)/pytest
