@@ -6,7 +6,7 @@ degraded, and carries its own explanation.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -209,23 +209,34 @@ class _Run:
             return None
         return _by_score(candidates, model.layout.heads, predictions, self._request.scene.fusion)
 
-    async def _ask(self, names: Iterable[str]) -> list[Recalled]:
+    async def _ask(self, names: Collection[str]) -> list[Recalled]:
         """Asks channels at once; what is late or fails is left out."""
-        limit = self._request.scene.rank_limit
-        tasks = {
-            name: asyncio.ensure_future(self._pipeline.channels[name].recall(self._request, self._world, limit))
-            for name in names
-        }
+        end_s = self._pipeline.timer() + self._left_s() * self._pipeline.channel_share
+        tasks: dict[str, asyncio.Task[Recalled]] = {}
         try:
+            self._start(tasks, names, waits=True)
             if tasks:
-                await asyncio.wait(tasks.values(), timeout=self._left_s() * self._pipeline.channel_share)
+                # One turn of the loop makes their calls, the next sends them: the others then work while these wait.
+                await asyncio.sleep(0)
+                await asyncio.sleep(0)
+            self._start(tasks, names, waits=False)
+            if tasks:
+                await asyncio.wait(tasks.values(), timeout=max(end_s - self._pipeline.timer(), 0.0))
         finally:
             # The time is up, or the caller has gone: nobody waits for what is not there by now.
             for task in tasks.values():
                 task.cancel()
-        return [found for name, task in tasks.items() if (found := self._found(name, task))]
+        return [found for name in names if (found := self._found(name, tasks[name]))]
 
-    def _found(self, name: str, task: "asyncio.Future[Recalled]") -> Recalled | None:
+    def _start(self, tasks: dict[str, asyncio.Task[Recalled]], names: Iterable[str], *, waits: bool) -> None:
+        """Starts the channels that wait for somebody, or those that do not."""
+        limit = self._request.scene.rank_limit
+        for name in names:
+            channel = self._pipeline.channels[name]
+            if channel.waits is waits:
+                tasks[name] = asyncio.create_task(channel.recall(self._request, self._world, limit))
+
+    def _found(self, name: str, task: asyncio.Task[Recalled]) -> Recalled | None:
         if not task.done():
             self._degrade(f"recall.{name}", "late", "the other channels")
             return None

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -126,7 +126,13 @@ class Order:
 
 
 class Channel(Protocol):
-    """Recalls rooms. A channel finds; it neither filters for others nor ranks."""
+    """Recalls rooms. A channel finds; it neither filters for others nor ranks.
+
+    Attributes:
+        waits: Whether it waits for a server or a store. Such channels are asked first, and the others work meanwhile.
+    """
+
+    waits: ClassVar[bool]
 
     async def recall(self, request: Request, world: World, limit: int) -> Recalled:
         """At most `limit` rooms on air, best first."""

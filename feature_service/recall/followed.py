@@ -1,5 +1,7 @@
 """The channel `followed`: rooms on air of the streamers that the user follows."""
 
+from typing import ClassVar
+
 import numpy as np
 
 from feature_service.features.reducers import Entity
@@ -15,6 +17,8 @@ class Followed:
 
     The score is the number of the user's visits to the streamer, decayed at the longest half-life of pairs (7 days).
     """
+
+    waits: ClassVar[bool] = False
 
     async def recall(self, request: Request, world: World, limit: int) -> Recalled:
         """At most `limit` rooms, best first; none for a user who follows nobody."""

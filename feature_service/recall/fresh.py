@@ -7,6 +7,7 @@ had least.
 """
 
 import hashlib
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +30,8 @@ REFRESH_MS = 500
 
 class Fresh:
     """Draws from the pool of fresh rooms; the request's id is the seed."""
+
+    waits: ClassVar[bool] = False
 
     def __init__(self) -> None:
         self._rows: Rows = np.zeros(0, np.intp)

@@ -1,5 +1,7 @@
 """The channel `hot`: the rooms on air with the most going on now, the same for every user."""
 
+from typing import ClassVar
+
 import numpy as np
 
 from feature_service.recall import heat
@@ -17,6 +19,8 @@ KEPT = 1_000
 
 class Hot:
     """The rooms of the highest heat (`heat.Heat.score`), ranked anew at most every `REFRESH_MS`."""
+
+    waits: ClassVar[bool] = False
 
     def __init__(self) -> None:
         self._thermometer = heat.Thermometer()

@@ -1,6 +1,7 @@
 """The channel `two_tower`: rooms on air whose vectors are nearest to the user's."""
 
 from collections.abc import Awaitable, Callable
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,8 @@ UserVector = Callable[[Request, World], Awaitable[NDArray[np.float32]]]
 
 class TwoTower:
     """The inner product of the user's and the room's vector, over all rooms on air."""
+
+    waits: ClassVar[bool] = True
 
     def __init__(self, user_vector: UserVector) -> None:
         self._user_vector = user_vector

@@ -8,6 +8,8 @@ sequence models when all live rooms are ranked (published for KuaiLive, with the
 Each part is scaled to a maximum of 1 over the user's streamers on air.
 """
 
+from typing import ClassVar
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -29,6 +31,8 @@ newest visit count as much as the last five of the ten together."""
 
 class Watched:
     """Rooms of streamers that the user was with, by the memory rule."""
+
+    waits: ClassVar[bool] = False
 
     async def recall(self, request: Request, world: World, limit: int) -> Recalled:
         """At most `limit` rooms, best first; none for a user without a history."""

@@ -36,12 +36,13 @@ RANKER = {
 RECALL = {
     "model": "two_tower",
     "features": {
-        "user": ["user.id", "user.watched.*", "context.*"],
+        "user": ["user.watched.*"],
         "candidate": ["streamer.id", "room.category", "room.language", "room.activity", "room.title", "room.content"],
     },
     "inputs": {"embedding": 16, "vector": 32},
-    "options": {"tower": [128], "vector": 64},
+    "options": {"tower": [128], "vector": 31, "revisits": 32},
 }
+"""A two-tower whose vectors have 64 numbers: 31 of the tower, 1 of popularity, 32 of the streamers watched."""
 
 
 def write(folder: Path) -> None:

@@ -5,7 +5,7 @@ import time
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -27,6 +27,8 @@ ENTER = {"fusion": {"enter": 1.0}}
 class Finds:
     """A channel that finds the same rooms each time."""
 
+    waits: ClassVar[bool] = False
+
     def __init__(self, platform: LivePlatform, *room_ids: str) -> None:
         self._rows = platform.rows(*room_ids)
 
@@ -35,12 +37,16 @@ class Finds:
 
 
 class Raises:
+    waits: ClassVar[bool] = False
+
     async def recall(self, request: Request, world: World, limit: int) -> Recalled:
         raise RuntimeError("the table is gone")
 
 
 class Hangs:
     """A channel that never answers, and notes that it was told to stop."""
+
+    waits: ClassVar[bool] = True
 
     def __init__(self) -> None:
         self.started, self.cancelled = asyncio.Event(), asyncio.Event()
@@ -53,6 +59,35 @@ class Hangs:
             self.cancelled.set()
             raise
         raise AssertionError
+
+
+class Asks:
+    """A channel that asks a server: as with gRPC, another task sends what it asks."""
+
+    waits: ClassVar[bool] = True
+
+    def __init__(self, diary: list[str]) -> None:
+        self._diary = diary
+
+    async def recall(self, request: Request, world: World, limit: int) -> Recalled:
+        await asyncio.create_task(self._send())
+        return Recalled("asks", np.zeros(0, np.intp), np.zeros(0, np.float32))
+
+    async def _send(self) -> None:
+        self._diary.append("sent")
+
+
+class Works:
+    """A channel that computes."""
+
+    waits: ClassVar[bool] = False
+
+    def __init__(self, diary: list[str]) -> None:
+        self._diary = diary
+
+    async def recall(self, request: Request, world: World, limit: int) -> Recalled:
+        self._diary.append("worked")
+        return Recalled("works", np.zeros(0, np.intp), np.zeros(0, np.float32))
 
 
 @pytest.fixture
@@ -123,6 +158,13 @@ async def test_late_channel_gets_its_share_of_the_time_and_no_more(platform: Liv
     recall = next(stage for stage in outcome.trace.stages if stage.stage == "recall")
     # Recall may use 0.3 of 2 s; what is above is the machine's, far from the whole budget.
     assert 590 <= recall.duration_ms < 2000
+
+
+async def test_channels_work_while_those_that_wait_have_asked(platform: LivePlatform) -> None:
+    diary: list[str] = []
+    async with pipeline_of({"works": Works(diary), "asks": Asks(diary)}) as pipeline:
+        await answer(pipeline, platform, {})
+    assert diary == ["sent", "worked"]
 
 
 async def test_cancelled_request_stops_its_channels(platform: LivePlatform) -> None:
