@@ -1,6 +1,7 @@
 """The gRPC server: converts, calls the service, converts. One error → one status."""
 
 import logging
+import socket
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
@@ -117,6 +118,7 @@ async def start_server(service: FeatureService, address: str) -> tuple[grpc.aio.
     Raises:
         BindError: The address is in use, or is none of this machine.
     """
+    _require_free(address)
     server = grpc.aio.server(options=[("grpc.so_reuseport", 0), ("grpc.max_receive_message_length", 32 << 20)])
     pb_grpc.add_RecommendationServiceServicer_to_server(RecommendationServicer(service), server)
     health = health_aio.HealthServicer()
@@ -131,6 +133,16 @@ async def start_server(service: FeatureService, address: str) -> tuple[grpc.aio.
     for name in ("", SERVICE):
         await health.set(name, health_pb2.HealthCheckResponse.SERVING)
     return server, port
+
+
+def _require_free(address: str) -> None:
+    """Tries the address first: gRPC would write lines of its own about one that is taken."""
+    host, _, port = address.rpartition(":")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        socket.create_server((host.strip("[]"), int(port)), family=family).close()
+    except (OSError, ValueError) as error:
+        raise BindError(f"{address}: expected host:port, a free address of this machine, received: {error}") from None
 
 
 async def _answer(call: Callable[[], Awaitable[Answer]], context: RpcContext) -> Answer:

@@ -17,7 +17,7 @@ from google.protobuf.json_format import MessageToJson, Parse, ParseError
 
 from feature_service.client import FeatureServiceClient
 from feature_service.clock import wall_clock
-from feature_service.convert import event_from_proto
+from feature_service.convert import ConvertError, event_from_proto
 from feature_service.features.events import Event
 from protos.onair.v1 import event_pb2
 from protos.onair.v1 import recommendation_pb2 as pb
@@ -52,11 +52,13 @@ def _events() -> Iterator[Event]:
             continue
         try:
             message = Parse(line, event_pb2.Event())
+            if not message.time_ms:
+                message.time_ms = wall_clock()
+            yield event_from_proto(message)
         except ParseError as error:
             raise UserError(f"line {number}: expected an event as JSON: {error}") from None
-        if not message.time_ms:
-            message.time_ms = wall_clock()
-        yield event_from_proto(message)
+        except ConvertError as error:
+            raise UserError(f"line {number}: {error}") from None
 
 
 async def _report(events: list[Event], arguments: argparse.Namespace) -> list[pb.EventResult]:
