@@ -216,9 +216,7 @@ class _Run:
         try:
             self._start(tasks, names, waits=True)
             if tasks:
-                # One turn of the loop makes their calls, the next sends them: the others then work while these wait.
-                await asyncio.sleep(0)
-                await asyncio.sleep(0)
+                await asyncio.sleep(0)  # They make their calls, which are sent before what starts now has its turn.
             self._start(tasks, names, waits=False)
             if tasks:
                 await asyncio.wait(tasks.values(), timeout=max(end_s - self._pipeline.timer(), 0.0))
