@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -91,7 +91,7 @@ class FeatureService:
             RequestError: A field of the request is not usable.
         """
         request = checks.check(asked, self.settings, self.now_ms())
-        budget_s = min(np.inf if timeout_s is None else timeout_s, self.settings.service.deadline_ms / 1000)
+        budget_s = self.settings.service.deadline_ms / 1000 if timeout_s is None else timeout_s
         degraded = self._load_user(request.user_key)
         outcome = await self.pipeline.run(request, world, time.perf_counter() + budget_s)
         outcome.trace.degraded.extend(degraded)
@@ -114,23 +114,27 @@ class FeatureService:
     ) -> FeatureTensors:
         """The tensors of a user and rooms, as a model reads them or as the whole catalogue has them.
 
+        Each known room of `room_ids` has a row, in their order; an empty scene is the default one, as in `recommend`.
+
         Raises:
             RequestError: A field is not usable, or no model of that name serves.
         """
         checks.check_id("user_id", user_id)
         checks.check_count("room_ids", len(room_ids), checks.MAX_ROOMS)
         if model and model not in world.models:
-            raise RequestError(f"model: expected one of {', '.join(sorted(world.models))}, received {model!r}")
+            known = ", ".join(sorted(world.models)) or "none, for no model serves"
+            raise RequestError(f"model: expected one of {known}, received {model!r}")
+        context = replace(context, scene=checks.check_scene(context.scene, self.settings).name)
         layout = world.models[model].layout if model else self.catalog.layout()
-        found = {room_id: self.state.rooms.find(key_of("room", room_id)) for room_id in room_ids}
-        rows = np.array([row for row in found.values() if row], np.intp)
+        found = [(room_id, self.state.rooms.find(key_of("room", room_id))) for room_id in room_ids]
+        rows = np.array([row for _, row in found if row], np.intp)
         user_key, now_ms = key_of("user", user_id), self.now_ms()
         self._load_user(user_key)
         view = self.state.view(user_key, rows, self.live.streamer_rows(rows), context, now_ms)
         return FeatureTensors(
             tensors=TensorBuilder(self.catalog, layout).build(view),
             layout=layout,
-            unknown_room_ids=[room_id for room_id, row in found.items() if not row],
+            unknown_room_ids=[room_id for room_id, row in found if not row],
             now_ms=now_ms,
             log_position=self.state.position,
         )
