@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from feature_service.features.events import MAX_ID_BYTES
 from feature_service.features.schema import key_of
 from feature_service.features.view import Context
-from feature_service.settings import Settings, SettingsError
+from feature_service.settings import Scene, Settings, SettingsError
 from feature_service.stages import Request
 
 MAX_PAGED = 2_000
@@ -51,10 +51,7 @@ def check(asked: Asked, settings: Settings, now_ms: int) -> Request:
         raise RequestError(f"k: expected 1 to {settings.service.max_k}, received {asked.k}")
     if asked.request_id:
         check_id("request_id", asked.request_id)
-    try:
-        scene = settings.scene(asked.scene)
-    except SettingsError as error:
-        raise RequestError(str(error)) from None
+    scene = check_scene(asked.scene, settings)
     return Request(
         request_id=asked.request_id or uuid.uuid4().hex,
         user_id=asked.user_id,
@@ -78,6 +75,18 @@ def check_id(field: str, value: str) -> None:
     size = len(value.encode())
     if size > MAX_ID_BYTES:
         raise RequestError(f"{field}: expected at most {MAX_ID_BYTES} bytes, received {size}")
+
+
+def check_scene(name: str, settings: Settings) -> Scene:
+    """The scene of a name; an empty one is the default scene.
+
+    Raises:
+        RequestError: There is none of that name.
+    """
+    try:
+        return settings.scene(name)
+    except SettingsError as error:
+        raise RequestError(str(error)) from None
 
 
 def check_count(field: str, count: int, most: int) -> None:

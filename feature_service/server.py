@@ -11,7 +11,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1.health import aio as health_aio
 from grpc_reflection.v1alpha import reflection
 
-from feature_service import answers
+from feature_service import answers, checks
 from feature_service.checks import Asked, RequestError
 from feature_service.convert import ConvertError, event_from_proto
 from feature_service.features.events import Event
@@ -28,6 +28,12 @@ SERVICE = "onair.v1.RecommendationService"
 
 Answer = TypeVar("Answer")
 RpcContext = grpc.aio.ServicerContext[Any, Any]
+
+MAX_REQUEST_BYTES = 8 << 20
+"""A report of `checks.MAX_EVENTS` events has room; empty events take 150 times their bytes when they are parsed."""
+
+MAX_DETAIL = 500
+"""Characters of an error: longer ones, quoting the request, would not fit into the headers that carry them."""
 
 log = logging.getLogger(__name__)
 
@@ -94,6 +100,7 @@ class RecommendationServicer(pb_grpc.RecommendationServiceServicer):
 
     async def _report(self, messages: Sequence[event_pb2.Event]) -> list[Result]:
         """Takes in what stands for an event; a message that does not is refused alone."""
+        checks.check_count("events", len(messages), checks.MAX_EVENTS)
         events: list[Event] = []
         refused: dict[int, Result] = {}
         for place, message in enumerate(messages):
@@ -101,7 +108,7 @@ class RecommendationServicer(pb_grpc.RecommendationServiceServicer):
                 events.append(event_from_proto(message))
             except ConvertError as error:
                 refused[place] = Result(message.event_id, Acceptance.REFUSED, str(error))
-        taken = iter(await self._service.report(events) if events or not refused else ())
+        taken = iter(await self._service.report(events) if events else ())
         return [refused.get(place) or next(taken) for place in range(len(messages))]
 
 
@@ -119,7 +126,7 @@ async def start_server(service: FeatureService, address: str) -> tuple[grpc.aio.
         BindError: The address is in use, or is none of this machine.
     """
     _require_free(address)
-    server = grpc.aio.server(options=[("grpc.so_reuseport", 0), ("grpc.max_receive_message_length", 32 << 20)])
+    server = grpc.aio.server(options=[("grpc.so_reuseport", 0), ("grpc.max_receive_message_length", MAX_REQUEST_BYTES)])
     pb_grpc.add_RecommendationServiceServicer_to_server(RecommendationServicer(service), server)
     health = health_aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(health, server)
@@ -150,10 +157,10 @@ async def _answer(call: Callable[[], Awaitable[Answer]], context: RpcContext) ->
     try:
         return await call()
     except RequestError as error:
-        await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
+        await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error)[:MAX_DETAIL])
     except (LogError, StoreError) as error:
         log.exception("events cannot be taken in")
-        await context.abort(grpc.StatusCode.UNAVAILABLE, str(error))
+        await context.abort(grpc.StatusCode.UNAVAILABLE, str(error)[:MAX_DETAIL])
 
 
 def _asked(request: pb.RecommendRequest) -> Asked:

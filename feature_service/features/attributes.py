@@ -8,7 +8,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from feature_service.features.events import AttributeValue, Event, EventKind
+from feature_service.features.events import MAX_TEXT, AttributeValue, Event, EventKind
 from feature_service.features.families import COLUMNS, side_of
 from feature_service.features.reducers import Entity, Keys, Latest
 from feature_service.features.schema import Encoding, Feature, key_of
@@ -61,7 +61,8 @@ class Attribute:
     def problem(self, value: AttributeValue) -> str | None:
         """Says what is wrong with a value of this attribute, or None."""
         if self.kind is AttributeKind.CATEGORY:
-            return None if isinstance(value, str) else self._expected("a text", value)
+            fits = isinstance(value, str) and len(value) <= MAX_TEXT
+            return None if fits else self._expected(f"a text of at most {MAX_TEXT} characters", value)
         if self.kind is AttributeKind.NUMBER:
             fits = isinstance(value, float | int) and math.isfinite(value)
             return None if fits else self._expected("a finite number", value)
@@ -69,7 +70,7 @@ class Attribute:
         return None if fits else self._expected(f"a vector of {self.width} finite numbers", value)
 
     def _expected(self, what: str, value: AttributeValue) -> str:
-        return f"attributes.{self.name}: expected {what}, received {value!r}"
+        return f"attributes.{self.name}: expected {what}, received {value!r:.100}"
 
     def _memory(self, field: str) -> Latest:
         vector = self.width if self.kind is AttributeKind.VECTOR else 0

@@ -101,6 +101,9 @@ MAX_AHEAD_MS = 5_000
 
 MAX_ID_BYTES = 256
 
+MAX_TEXT = 1_000
+"""Characters of a title, a category and the like."""
+
 MAX_SPAN_MS = 366 * 86_400_000
 """The longest visit and the longest lease: a year, so that sums and times stay far within 64 bits."""
 
@@ -181,6 +184,9 @@ def _amounts(event: Event, now_ms: int) -> str | None:  # noqa: ARG001
     for name in ("watch_ms", "lease_ms"):
         if not 0 <= getattr(event, name) <= MAX_SPAN_MS:
             return f"{name}: expected 0 to {MAX_SPAN_MS}, received {getattr(event, name)}"
+    for name in ("position", "viewers"):
+        if not -1 <= getattr(event, name) < 2**31:
+            return f"{name}: expected 0 to {2**31 - 1}, received {getattr(event, name)}"
     if not (math.isfinite(event.gift_value) and 0 <= event.gift_value < 2**31):
         return f"gift_value: expected a finite value of 0 or more, received {event.gift_value}"
     if not 0 <= event.propensity <= 1:
@@ -190,4 +196,12 @@ def _amounts(event: Event, now_ms: int) -> str | None:  # noqa: ARG001
     return None
 
 
-_CHECKS: tuple[Callable[[Event, int], str | None], ...] = (_ids, _time, _amounts)
+def _texts(event: Event, now_ms: int) -> str | None:  # noqa: ARG001
+    for name in ("scene", "device", "network", "region", "title", "category", "language", "activity"):
+        size = len(getattr(event, name))
+        if size > MAX_TEXT:
+            return f"{name}: expected at most {MAX_TEXT} characters, received {size}"
+    return None
+
+
+_CHECKS: tuple[Callable[[Event, int], str | None], ...] = (_ids, _time, _amounts, _texts)

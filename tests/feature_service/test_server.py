@@ -9,8 +9,10 @@ import grpc
 import grpc.aio
 import pytest
 
+from feature_service import checks
 from feature_service.clock import wall_clock
 from feature_service.features.events import MAX_AHEAD_MS, MAX_ID_BYTES, MAX_LATENESS_MS, Event, EventKind
+from feature_service.features.view import Context
 from feature_service.log.protocol import LogError
 from feature_service.service import FeatureService
 from feature_service.stores.keeper import StateKeeper
@@ -83,6 +85,21 @@ async def test_features_name_the_rooms_that_nobody_knows(stack: Running) -> None
     assert answer.log_position == 2
 
 
+async def test_features_have_a_row_for_each_room_asked_for_in_order(stack: Running) -> None:
+    answer = await stack.client.features("viewer", ["anna/1", "nobody/1", "anna/1"])
+    assert list(answer.unknown_room_ids) == ["nobody/1"]
+    assert {each.shape[0] for each in answer.tensors if each.name.startswith("candidate")} == {2}
+
+
+async def test_features_of_the_default_scene_are_those_that_recommend_computes(stack: Running) -> None:
+    unnamed = await stack.client.features("viewer", ["anna/1"])
+    home = await stack.client.features("viewer", ["anna/1"], context=Context("home"))
+    ids = [next(each for each in answer.tensors if each.name == "user_ids") for answer in (unnamed, home)]
+    assert ids[0].content == ids[1].content
+    said = await refusal(stack.client.features("viewer", ["anna/1"], context=Context("nowhere")))
+    assert said == "scene: expected one of following, home, received 'nowhere'"
+
+
 async def test_features_of_no_known_room_have_no_rows(stack: Running) -> None:
     answer = await stack.client.features("viewer", ["nobody/1"])
     assert {each.shape[0] for each in answer.tensors if each.name.startswith("candidate")} == {0}
@@ -115,6 +132,25 @@ async def test_each_event_has_its_own_fate(stack: Running) -> None:
     reasons = [each.reason.partition(":")[0] for each in results if each.reason]
     assert reasons == ["event_id", "time_ms", "user_id", "user_id", "content"]
     assert stack.service.state.position == before + 3  # Two accepted and a late one are logged.
+
+
+async def test_event_too_large_for_the_log_costs_no_other_event(stack: Running) -> None:
+    reported = [event("novel", title="x" * 5_000_000), event("good", EventKind.LIKE, user_id="viewer")]
+    results = await stack.client.report(reported)
+    assert [each.acceptance for each in results] == [pb.REFUSED, pb.ACCEPTED]
+    assert results[0].reason == "title: expected at most 1000 characters, received 5000000"
+
+
+async def test_report_that_is_too_long_is_refused_before_its_events_are_read(stack: Running) -> None:
+    nothing = pb.ReportEventsRequest(events=[event_pb2.Event()] * (checks.MAX_EVENTS + 1))
+    async with grpc.aio.insecure_channel(stack.target) as channel:
+        said = await refusal(pb_grpc.RecommendationServiceStub(channel).ReportEvents(nothing, timeout=PATIENCE_S))
+    assert said == "events: expected 1 to 10000, received 10001"
+
+
+async def test_refusal_that_quotes_a_huge_value_still_arrives(stack: Running) -> None:
+    said = await refusal(stack.client.recommend("viewer", scene="😀" * 100_000))
+    assert said.startswith("scene: expected one of following, home, received '😀")
 
 
 async def test_event_of_an_unknown_kind_costs_no_other_event(stack: Running) -> None:

@@ -46,7 +46,11 @@ def test_a_vector_has_its_width() -> None:
 @pytest.mark.parametrize(
     ("kind", "given", "message"),
     [
-        (EventKind.USER_UPDATED, {"city": 3.0}, "attributes.city: expected a text, received 3.0"),
+        (
+            EventKind.USER_UPDATED,
+            {"city": 3.0},
+            "attributes.city: expected a text of at most 1000 characters, received 3.0",
+        ),
         (EventKind.STREAMER_UPDATED, {"level": "high"}, "attributes.level: expected a finite number, received 'high'"),
         (EventKind.STREAMER_UPDATED, {"level": np.inf}, "attributes.level: expected a finite number, received inf"),
         (

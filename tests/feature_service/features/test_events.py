@@ -33,6 +33,9 @@ def test_each_id_that_a_kind_needs_is_asked_for(kind: EventKind, name: str) -> N
         ("propensity", 1.5, "propensity: expected 0 to 1, received 1.5"),
         ("lease_ms", -1, "lease_ms: expected 0 to 31622400000, received -1"),
         ("lease_ms", 2**62, f"lease_ms: expected 0 to 31622400000, received {2**62}"),
+        ("position", -2, "position: expected 0 to 2147483647, received -2"),
+        ("viewers", 2**31, "viewers: expected 0 to 2147483647, received 2147483648"),
+        ("title", "x" * 1001, "title: expected at most 1000 characters, received 1001"),
         ("content", (0.0, float("inf")), "content: expected finite numbers, received nan or infinity"),
     ],
 )
