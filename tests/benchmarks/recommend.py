@@ -40,14 +40,12 @@ class Plan:
         clients: Numbers of clients; the first is 1.
         rounds: Turns of each thing that is compared.
         seconds: Length of a turn.
-        explained: Answers whose stages are read.
     """
 
     size: Size = field(default_factory=Size)
     clients: tuple[int, ...] = (1, 8, 32)
     rounds: int = 5
     seconds: float = 2.0
-    explained: int = 200
 
 
 def measure(plan: Plan, folder: Path, tell: Callable[[str], None]) -> dict[str, Any]:
@@ -75,12 +73,14 @@ async def _measure(plan: Plan, service: ServiceProcess, target: str, tell: Calla
 
         tell("each viewer's first request, whose records come from the store")
         first_ms = await _first(recommend, plan.size)
-        tell("stages of the service's answers at one client")
-        stages = await _stages(client, plan)
-        tell("1 client: Recommend, both Predicts bare, and each of them")
+        tell("1 client: Recommend, both Predicts bare, each of them, and the stages by Explain")
+        taken, explain = _explain(client, plan.size)
+        asks = [recommend, bare, tower, ranker, explain]
+        single = await alternated(asks, clients=1, rounds=plan.rounds, seconds=plan.seconds)
+        stages = {stage: float(np.median(values)) for stage, values in taken.items()}
         cpu_before_s = service.cpu_s()
-        single = await alternated([recommend, bare, tower, ranker], clients=1, rounds=plan.rounds, seconds=plan.seconds)
-        cpu_ms = (service.cpu_s() - cpu_before_s) * 1000 / single[0].requests
+        alone = await alternated([recommend], clients=1, rounds=1, seconds=plan.seconds)
+        cpu_ms = (service.cpu_s() - cpu_before_s) * 1000 / alone[0].requests
         levels = [(single[0], single[1])]
         for clients in plan.clients[1:]:
             tell(f"{clients} clients: Recommend, both Predicts bare")
@@ -160,14 +160,15 @@ async def _first(recommend: Ask, size: Size) -> float:
     return float(np.median(taken_s)) * 1000
 
 
-async def _stages(client: FeatureServiceClient, plan: Plan) -> dict[str, float]:
-    """Median milliseconds of each stage."""
+def _explain(client: FeatureServiceClient, size: Size) -> tuple[dict[str, list[float]], Ask]:
+    """What asks for an explained answer, and where it puts the milliseconds of each stage."""
     taken: dict[str, list[float]] = {}
-    for number in range(plan.explained):
-        explained = await client.explain(viewer_id(number % plan.size.viewers), SLATE)
-        for stage in explained.trace.stages:
+
+    async def ask(number: int) -> None:
+        for stage in (await client.explain(viewer_id(number % size.viewers), SLATE)).trace.stages:
             taken.setdefault(stage.stage, []).append(stage.duration_ms)
-    return {stage: float(np.median(values)) for stage, values in taken.items()}
+
+    return taken, ask
 
 
 def _level(recommend: Latency, bare: Latency) -> dict[str, Any]:
@@ -176,7 +177,7 @@ def _level(recommend: Latency, bare: Latency) -> dict[str, Any]:
 
 def _own(single: Sequence[Latency], stages: Mapping[str, float], cpu_ms: float) -> dict[str, Any]:
     """The service's own time; a stage that waits for a Predict is told without it."""
-    recommend, bare, tower, ranker = (each.p50_ms for each in single)
+    recommend, bare, tower, ranker = (each.p50_ms for each in single[:4])
     waits = {"recall": tower, "rank": ranker}
     own_stages = {stage: taken - waits.get(stage, 0.0) for stage, taken in stages.items()}
     own = recommend - bare

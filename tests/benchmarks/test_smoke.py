@@ -38,7 +38,7 @@ def _quiet(text: str) -> None:
 
 @pytest.mark.slow
 def test_recommend_is_measured_beside_bare_predicts(tmp_path: Path) -> None:
-    plan = recommend.Plan(size=TOY, clients=(1, 2), rounds=1, seconds=0.3, explained=3)
+    plan = recommend.Plan(size=TOY, clients=(1, 2), rounds=1, seconds=0.3)
     found = recommend.measure(plan, tmp_path, _quiet)
     _check("recommend", found)
     assert [level["recommend"]["clients"] for level in found["levels"]] == [1, 2]
