@@ -16,6 +16,7 @@ from serving.launch import start_model_server
 from training.data.sources import read_columns
 
 START_TIMEOUT_S = 120.0
+STOP_TIMEOUT_S = 20.0
 
 
 class DemoError(Exception):
@@ -131,7 +132,11 @@ def _service(arguments: Sequence[str], root: Path) -> Generator[str, None, None]
         yield f"127.0.0.1:{_wait_for_port(process, port_file, log_path)}"
     finally:
         process.terminate()
-        process.wait()
+        try:
+            process.wait(STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
 
 def _wait_for_port(process: "subprocess.Popen[bytes]", port_file: Path, log_path: Path) -> int:

@@ -12,7 +12,8 @@ class Duplicates:
     def __contains__(self, event: Event) -> bool:
         """Whether an event's id was received in the event's hour, or in one beside it."""
         hour, hours = hour_of(event), self._hours
-        for near in (hour, hour - 1, hour + 1):  # Each event passes here, and a generator costs half as much again.
+        # Each event passes here, and a generator costs half as much again.
+        for near in (hour, hour - 1, hour + 1):  # noqa: SIM110
             if near in hours and event.event_id in hours[near]:
                 return True
         return False

@@ -92,6 +92,8 @@ class LocalLog:
 
     async def durable(self, position: int) -> None:
         """Waits until a sync covers every event before a position; see `EventLog`."""
+        if position > self._position:
+            raise LogError(f"{self._folder}: expected a position up to {self._position}, received {position}")
         while self._synced < position:
             self._check()
             if self._sync_task is None:

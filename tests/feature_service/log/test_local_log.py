@@ -69,6 +69,13 @@ def test_a_position_behind_the_end_is_refused(tmp_path: Path) -> None:
         log.read(7)
 
 
+async def test_nobody_waits_for_an_event_that_was_never_written(tmp_path: Path) -> None:
+    with closing(LocalLog.open(tmp_path)) as log:
+        log.append(EVENTS)
+        with pytest.raises(LogError, match=f"expected a position up to {len(EVENTS)}, received {len(EVENTS) + 1}"):
+            await log.durable(len(EVENTS) + 1)
+
+
 def test_a_full_segment_is_followed_by_the_next(tmp_path: Path) -> None:
     _write(tmp_path, EVENTS, segment_bytes=200)
     assert len(_segments(tmp_path)) > 3
