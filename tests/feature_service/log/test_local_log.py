@@ -70,7 +70,7 @@ def test_a_position_behind_the_end_is_refused(tmp_path: Path) -> None:
 
 
 async def test_nobody_waits_for_an_event_that_was_never_written(tmp_path: Path) -> None:
-    with closing(LocalLog.open(tmp_path)) as log:
+    with _opened(tmp_path) as log:
         log.append(EVENTS)
         with pytest.raises(LogError, match=f"expected a position up to {len(EVENTS)}, received {len(EVENTS) + 1}"):
             await log.durable(len(EVENTS) + 1)
