@@ -28,16 +28,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Validates."""
-    checked = validate(arguments.log, now_ms=int(time.time() * 1000))
     shown: list[Finding] = []
     findings = 0
     about = read_about(arguments.log)
     with counter("events", about.events if about else None, quiet=arguments.json) as count:
+        checked = validate(arguments.log, now_ms=int(time.time() * 1000), on_rows=count)
         for finding in checked:
             findings += 1
             if findings <= arguments.limit:
                 shown.append(finding)
-                count(checked.rows)
     totals: dict[str, object] = {"files": checked.files, "rows": checked.rows, "findings": findings}
     if arguments.json:
         answer({**totals, "shown": [asdict(finding) for finding in shown]}, as_json=True)

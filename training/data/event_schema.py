@@ -73,6 +73,22 @@ def to_events(batch: pa.RecordBatch) -> Iterator[Event]:
     return map(Event._make, zip(*columns, strict=False))
 
 
+def fill(array: pa.Array | pa.ChunkedArray, name: str) -> Any:
+    """A column with the field's default in place of nulls.
+
+    Raises:
+        DataError: A required field is null.
+    """
+    if array.null_count and name in REQUIRED_COLUMNS:
+        raise DataError(f"{name}: expected a value in every row, received null")
+    return array.fill_null(_DEFAULTS[name]) if array.null_count else array
+
+
+def default_column(field: pa.Field, rows: int) -> pa.Array:
+    """The column of a log that has none of that name: the field's default in every row."""
+    return pa.repeat(pa.scalar(_DEFAULTS[field.name], field.type), rows)
+
+
 def encode_attributes(attributes: Mapping[str, AttributeValue]) -> str:
     """Writes attributes as a JSON object with sorted names; no attributes are an empty string.
 
@@ -120,8 +136,7 @@ def _values(array: pa.Array, field: pa.Field) -> Iterable[Any]:
             raise DataError(f"{field.name}: expected {field.type}, received {array.type}") from error
     if pa.types.is_list(field.type):
         return _vectors(array)
-    if array.null_count:
-        array = array.fill_null(_DEFAULTS[field.name])
+    array = fill(array, field.name)
     if field.name in DICTIONARY_COLUMNS:
         return _strings(array.dictionary_encode(), field.name)
     values = array.to_numpy(zero_copy_only=False).tolist()

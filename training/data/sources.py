@@ -13,7 +13,15 @@ from pyarrow import fs
 
 from feature_service.features.events import Event
 from training.data.errors import DataError
-from training.data.event_schema import DICTIONARY_COLUMNS, REQUIRED_COLUMNS, SCHEMA, to_events, to_table
+from training.data.event_schema import (
+    DICTIONARY_COLUMNS,
+    REQUIRED_COLUMNS,
+    SCHEMA,
+    default_column,
+    fill,
+    to_events,
+    to_table,
+)
 from training.data.locations import first_line, locate, reachable, shards
 
 ROWS_PER_FILE = 1_000_000
@@ -85,7 +93,7 @@ def read_log(uri: str | Path) -> Iterator[Event]:
 
 
 def read_columns(uri: str | Path, columns: Sequence[str]) -> pa.Table:
-    """Reads some columns of all events, in their order, with the types of `SCHEMA`.
+    """Reads some columns of all events, in their order, with the types of `SCHEMA` and defaults in place of nulls.
 
     Raises:
         DataError: As `read_log`; also a column that `Event` does not have.
@@ -142,11 +150,15 @@ def _check_columns(names: Sequence[str]) -> None:
 
 def _read_table(filesystem: fs.FileSystem, path: str, wanted: pa.Schema) -> pa.Table:
     with opened(filesystem, path) as shard:
-        names = shard.schema_arrow.names
-        for name in wanted.names:
-            if name not in names:
-                raise DataError(f"expected a column {name}, found {', '.join(names)}")
-        return shard.read(columns=wanted.names).select(wanted.names).cast(wanted)
+        there = [name for name in wanted.names if name in shard.schema_arrow.names]
+        table = shard.read(columns=there)
+        columns = [
+            fill(table[field.name].cast(field.type), field.name)
+            if field.name in there
+            else default_column(field, table.num_rows)
+            for field in wanted
+        ]
+        return pa.table(columns, schema=wanted)
 
 
 def _refuse_existing(filesystem: fs.FileSystem, folder: str, uri: str | Path) -> None:

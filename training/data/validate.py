@@ -1,6 +1,6 @@
 """Validation of an event log: every bad row with its file, row, field and reason."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,21 +41,23 @@ class Validation:
 
     Attributes:
         files: Shards looked at so far.
-        rows: Rows looked at so far, for showing progress.
+        rows: Rows looked at so far.
     """
 
-    def __init__(self, uri: str | Path, *, now_ms: int) -> None:
+    def __init__(self, uri: str | Path, *, now_ms: int, on_rows: Callable[[int], None] | None = None) -> None:
         """Prepares the pass.
 
         Args:
             uri: The log.
             now_ms: The clock, Unix milliseconds; events beyond it are findings.
+            on_rows: Is called from time to time with `rows`.
 
         Raises:
             DataError: There is no log.
         """
         self._filesystem, self._files = shards(uri)
         self._now_ms = now_ms
+        self.on_rows = on_rows
         self._last_ms = 0
         self._recent = Duplicates()
         self.files = 0
@@ -82,12 +84,13 @@ class Validation:
         self._recent.add(event)
 
 
-def validate(uri: str | Path, *, now_ms: int) -> Validation:
+def validate(uri: str | Path, *, now_ms: int, on_rows: Callable[[int], None] | None = None) -> Validation:
     """Checks a log: every event by `problem`, their order, and duplicate ids within `MAX_LATENESS_MS`.
 
     Args:
         uri: The log.
         now_ms: The clock, Unix milliseconds.
+        on_rows: Is called from time to time with the number of rows looked at so far.
 
     Returns:
         The findings, to be iterated once; it counts files and rows as it goes.
@@ -95,7 +98,7 @@ def validate(uri: str | Path, *, now_ms: int) -> Validation:
     Raises:
         DataError: There is no log.
     """
-    return Validation(uri, now_ms=now_ms)
+    return Validation(uri, now_ms=now_ms, on_rows=on_rows)
 
 
 def _shard(validation: Validation, filesystem: fs.FileSystem, path: str) -> Iterator[Finding]:
@@ -108,6 +111,8 @@ def _shard(validation: Validation, filesystem: fs.FileSystem, path: str) -> Iter
                     yield from (Finding(path, row, field, why) for field, why in pairs)
                     row += 1
                     validation.rows += 1
+                if validation.on_rows is not None:
+                    validation.on_rows(validation.rows)
     except DataError as error:
         yield Finding(path, -1, "", str(error).removeprefix(f"{path}: "))
 

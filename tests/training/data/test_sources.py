@@ -154,6 +154,30 @@ def test_a_column_that_a_log_lacks_and_a_null_read_as_the_default(tmp_path: Path
     assert list(read_log(tmp_path)) == [Event("a", EventKind.LIKE, 1), Event("b", EventKind.LIKE, 2, "user-1")]
 
 
+def test_columns_that_a_log_lacks_and_nulls_read_as_the_defaults_too(tmp_path: Path) -> None:
+    user = pa.array([None, "user-1"], pa.string())
+    pq.write_table(
+        pa.table({"event_id": ["a", "b"], "kind": [4, 4], "time_ms": [1, 2], "user_id": user}), tmp_path / "a.parquet"
+    )
+    table = read_columns(tmp_path, ["user_id", "position", "sampled", "request_id"])
+    assert table.to_pydict() == {
+        "user_id": ["", "user-1"],
+        "position": [-1, -1],
+        "sampled": [False, False],
+        "request_id": ["", ""],
+    }
+
+
+@pytest.mark.parametrize("column", ["event_id", "kind", "time_ms"])
+def test_a_null_in_a_required_column_is_named(tmp_path: Path, column: str) -> None:
+    table = pa.table({"event_id": ["a"], "kind": [4], "time_ms": [1]})
+    null = pa.nulls(1, table.schema.field(column).type)
+    pq.write_table(table.set_column(table.schema.get_field_index(column), column, null), tmp_path / "a.parquet")
+    for read in (lambda: list(read_log(tmp_path)), lambda: read_columns(tmp_path, [column])):
+        with pytest.raises(DataError, match=rf"a\.parquet: {column}: expected a value in every row, received null"):
+            read()
+
+
 def test_an_unknown_kind_is_named(tmp_path: Path) -> None:
     pq.write_table(pa.table({"event_id": ["a"], "kind": [99], "time_ms": [1]}), tmp_path / "a.parquet")
     with pytest.raises(DataError, match=r"a\.parquet: kind: expected a number of EventKind, received 99"):

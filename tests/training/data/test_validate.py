@@ -52,6 +52,18 @@ def test_a_bad_row_is_named_with_file_row_and_field(tmp_path: Path) -> None:
     )
 
 
+def test_a_null_in_a_required_column_is_a_bad_row_and_the_others_are_checked(tmp_path: Path) -> None:
+    write_rows(tmp_path / "a.parquet", time_ms=[1, None, 2], user_id=["user-1", "user-1", ""])
+    assert [(f.row, f.field) for f in found_in(tmp_path)] == [(1, "time_ms"), (2, "user_id")]
+
+
+def test_progress_is_told_of_a_log_without_findings(tmp_path: Path) -> None:
+    write_log(tmp_path / "log", [like("a", 1), like("b", 2)])
+    told: list[int] = []
+    assert list(validate(tmp_path / "log", now_ms=NOW_MS, on_rows=told.append)) == []
+    assert told == [2]
+
+
 def test_disorder_is_found(tmp_path: Path) -> None:
     write_rows(tmp_path / "a.parquet", time_ms=[5, 9, 7])
     assert [(f.row, f.field) for f in found_in(tmp_path)] == [(2, "time_ms")]
