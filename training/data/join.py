@@ -74,7 +74,9 @@ def join(table: pa.Table, heads: Sequence[str] | None = None) -> Labels:
     * A head is masked where its window reaches beyond the end of the log, whatever happened until then: to keep only
       the early positives would bias the last hours.
     * Of several visits after one impression the longest counts. A visit that has no leave within the window (it goes
-      on, or the leave was lost) has no watch time and no long watch. One that ended with its room counts as it is.
+      on, or the leave was lost) has no watch time and no long watch. One that ended with its room counts as it is. One
+      whose enter came after its own window is not the impression's; in a log without enters a leave tells of both.
+    * An impression whose event id was there before has no label and takes no event: replay leaves it out.
 
     Args:
         table: `JOIN_COLUMNS` of a log, in its order; late events count too.
@@ -90,18 +92,21 @@ def join(table: pa.Table, heads: Sequence[str] | None = None) -> Labels:
     labels = np.zeros((len(impressions), len(HEADS)), np.float32)
     mask = np.zeros(labels.shape, np.bool_)
     entered = credited.happened(HEADS["enter"])
+    has_enters = bool((log.kind == EventKind.ENTER).any())
     for column, name in enumerate(HEAD_NAMES):
         if name not in heads:
             continue
         head = HEADS[name]
         mature = remaining_ms >= head.window_s * 1000
         if head.kind is EventKind.LEAVE:
-            left, watch_ms = credited.happened(head), credited.longest(head, log.watch_ms)
+            left = credited.happened(head) & (entered | (not has_enters))
+            watch_ms = np.where(left, credited.longest(head, log.watch_ms), 0)
             labels[:, column] = watch_ms >= LONG_WATCH_MS if head.binary else watch_ms / 1000
             mask[:, column] = mature & (left | (~entered & (not head.given_enter)))
         else:
             labels[:, column] = credited.happened(head)
             mask[:, column] = mature
+    mask[log.repeated[impressions]] = False
     labels[~mask] = 0
     return Labels(impressions, labels, mask)
 
@@ -125,9 +130,13 @@ def enters_of(table: pa.Table) -> EnterColumns:
 
 @dataclass(frozen=True, slots=True)
 class _Log:
-    """The columns of a log as numbers; `by_*` say which events belong together, -1 = by another rule."""
+    """The columns of a log as numbers.
+
+    `by_*` say which events belong together, -1 = by another rule; `repeated` which impressions were there before.
+    """
 
     kind: NDArray[np.int8]
+    repeated: NDArray[np.bool_]
     time_ms: Ints
     watch_ms: Ints
     by_request: Ints
@@ -143,14 +152,17 @@ class _Log:
         no_request = requests == encoded.dictionary.index("").as_py()
         request = _pairs(user, requests)
         kind = table["kind"].to_numpy()
-        shown = ~table["sampled"].to_numpy() & (no_request | (kind == EventKind.IMPRESSION))
+        repeated = _repeated(table["event_id"], kind == EventKind.IMPRESSION)
+        apart = no_request | repeated
+        shown = ~table["sampled"].to_numpy() & ~repeated & (no_request | (kind == EventKind.IMPRESSION))
         return cls(
             kind=kind,
+            repeated=repeated,
             time_ms=table["time_ms"].to_numpy(),
             watch_ms=table["watch_ms"].to_numpy(),
-            by_request=np.where(no_request, -1, _pairs(request, room)),
+            by_request=np.where(apart, -1, _pairs(request, room)),
             by_room=np.where(shown, _pairs(user, room), -1),
-            follow_by_request=np.where(no_request, -1, _pairs(request, streamer)),
+            follow_by_request=np.where(apart, -1, _pairs(request, streamer)),
             follow_by_streamer=np.where(shown, _pairs(user, streamer), -1),
         )
 
@@ -217,6 +229,14 @@ def _latest_before(group: Ints, time_ms: Ints, impressions: Ints, events: Ints) 
     rows, found = order[passed[places]], both[order[places]]
     same = (group[both[rows]] == group[found]) & (group[found] >= 0)
     return rows[same], found[same]
+
+
+def _repeated(event_id: pa.ChunkedArray, among: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Which events among these have an id that an earlier one of them has, bool [L]."""
+    repeated = among.copy()
+    _, first = np.unique(_codes(event_id.filter(pa.array(among))), return_index=True)
+    repeated[np.flatnonzero(among)[first]] = False
+    return repeated
 
 
 def _encoded(column: pa.ChunkedArray) -> pa.DictionaryArray:

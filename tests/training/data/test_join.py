@@ -95,6 +95,26 @@ def test_the_longest_of_several_visits_counts_and_a_duplicate_changes_nothing():
     assert labels([*events, longer, END], "watch_time") == [40]
 
 
+def test_an_impression_that_is_reported_twice_takes_no_event_from_the_first_report():
+    once = seen(0, "u", "a", "r")
+    assert labels([once, once, viewer(ENTER, 1, "u", "a", "r"), END], "enter") == [1, MASKED]
+
+
+def test_a_visit_whose_enter_came_too_late_for_the_impression_is_not_its_watch():
+    late_enter = viewer(ENTER, 900, "u", "a", "r")
+    leave = viewer(LEAVE, 1000, "u", "a", "r", watch_ms=100_000)
+    events = [seen(0, "u", "a", "r"), late_enter, leave, END]
+    assert labels(events, "enter") == [0]
+    assert labels(events, "long_watch") == [0]
+    assert labels(events, "watch_time") == [MASKED]
+
+
+def test_a_leave_tells_of_the_watch_in_a_log_without_enters():
+    events = [seen(0, "u", "a", "r"), viewer(LEAVE, 100, "u", "a", "r", watch_ms=90_000), END]
+    assert labels(events, "long_watch") == [1]
+    assert labels(events, "watch_time") == [90]
+
+
 def test_watch_time_is_masked_where_nobody_entered_and_long_watch_is_not():
     events = [seen(0, "u", "a", "r"), END]
     assert labels(events, "watch_time") == [MASKED]
