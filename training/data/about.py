@@ -16,7 +16,7 @@ from training.heads import HEAD_NAMES, HEADS
 
 FILE = "about.json"
 
-_ENTITIES: Mapping[EventKind, str] = MappingProxyType(
+ENTITIES: Mapping[EventKind, str] = MappingProxyType(
     {
         EventKind.USER_UPDATED: "user",
         EventKind.STREAMER_UPDATED: "streamer",
@@ -24,6 +24,7 @@ _ENTITIES: Mapping[EventKind, str] = MappingProxyType(
         EventKind.ROOM_UPDATED: "room",
     }
 )
+"""Whose attributes an event of a kind carries; the other kinds carry none."""
 
 Attributes = dict[str, dict[str, dict[str, str | int]]]
 """Entity → attribute → `{"kind": "category"}`, `{"kind": "number"}` or `{"kind": "vector", "width": 4}`."""
@@ -69,7 +70,7 @@ class Observer:
         """Yields the events as they are.
 
         Raises:
-            DataError: An attribute changes its kind or width.
+            DataError: An attribute changes its kind or width, or content vectors their width.
         """
         kinds = self._kinds
         for event in self._events:
@@ -77,7 +78,7 @@ class Observer:
             if event.attributes:
                 self._note(event)
             if event.content:
-                self._content_width = len(event.content)
+                self._note_content(event)
             yield event
 
     def about(
@@ -109,8 +110,16 @@ class Observer:
             last_ms=written.last_ms,
         )
 
+    def _note_content(self, event: Event) -> None:
+        width = len(event.content)
+        if self._content_width not in (0, width):
+            raise DataError(
+                f"event {event.event_id}: content: expected {self._content_width} numbers as before, received {width}"
+            )
+        self._content_width = width
+
     def _note(self, event: Event) -> None:
-        known = self._attributes[_ENTITIES[event.kind]]
+        known = self._attributes[ENTITIES[event.kind]]
         for name, value in event.attributes.items():
             found = _declaration(value)
             if known.setdefault(name, found) != found:

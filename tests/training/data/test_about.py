@@ -43,6 +43,15 @@ def test_an_attribute_that_changes_its_kind_is_refused() -> None:
         list(Observer([profile(level=1.0), profile(level="high")]))
 
 
+def test_content_vectors_that_change_their_width_are_refused() -> None:
+    rooms = [
+        Event(f"event-{width}", EventKind.ROOM_STARTED, 1, "", "room-1", "streamer-1", content=(1.0,) * width)
+        for width in (2, 3)
+    ]
+    with pytest.raises(DataError, match=r"event event-3: content: expected 2 numbers as before, received 3"):
+        list(Observer(rooms))
+
+
 def test_a_log_without_a_description_has_none_and_a_broken_one_is_named(tmp_path: Path) -> None:
     assert read_about(tmp_path) is None
     (tmp_path / FILE).write_text("{")

@@ -335,5 +335,9 @@ def test_the_log_is_streamed_not_held() -> None:
 def test_a_bad_size_is_named() -> None:
     with pytest.raises(DataError, match="users: expected more than 0, received 0"):
         SimulationSettings(users=0)
+    with pytest.raises(DataError, match="days: expected more than 0, received nan"):
+        SimulationSettings(days=float("nan"))
+    with pytest.raises(DataError, match="seed: expected 0 or more, received -1"):
+        SimulationSettings(seed=-1)
     with pytest.raises(DataError, match="update_minutes: expected an even number, received 3"):
         SimulationSettings(update_minutes=3)

@@ -40,6 +40,7 @@ import numpy as np
 import pyarrow as pa
 
 from feature_service.features.events import REQUIRED, AttributeValue, Event, EventKind
+from training.data.about import ENTITIES
 from training.data.errors import DataError
 from training.data.importers.merge import Block, merge
 from training.data.importers.tables import need, read_csv, read_parquet, texts
@@ -94,10 +95,21 @@ def _mapping(source: Path) -> list[dict[str, Any]]:
                 raise DataError(f"{where}: {key}: expected a table, received {table[key]!r}")
         _known(table["columns"], _MAPPED, f"{where}: columns")
         _known(table.get("constants", {}), _MAPPED, f"{where}: constants")
-        _known(table.get("scale", {}), tuple(table["columns"]), f"{where}: scale")
+        _check_scale(table, f"{where}: scale")
         if "time_ms" not in table["columns"]:
             raise DataError(f"{where}: columns: expected a column for time_ms")
+        if not isinstance(table["path"], str):
+            raise DataError(f"{where}: path: expected a text, received {table['path']!r}")
     return tables
+
+
+def _check_scale(table: Mapping[str, Any], where: str) -> None:
+    """Refuses a scale of a field that is not mapped or no number, and a factor that is none."""
+    scale = table.get("scale", {})
+    _known(scale, [field for field in table["columns"] if _TYPES[field] in (int, float)], where)
+    for field, factor in scale.items():
+        if type(factor) not in (int, float):
+            raise DataError(f"{where}: {field}: expected a number, received {factor!r}")
 
 
 def _known(found: Mapping[str, Any], expected: Sequence[str], where: str) -> None:
@@ -112,6 +124,10 @@ def _mapped(table: Mapping[str, Any], number: int, source: Path) -> tuple[dict[s
     kinds = {kind.name.lower(): kind for kind in EventKind}
     if table["kind"] not in kinds:
         raise DataError(f"{where}: kind: expected one of {', '.join(kinds)}, received {table['kind']}")
+    kind, names = kinds[table["kind"]], table.get("attributes", {})
+    if names and kind not in ENTITIES:
+        carriers = ", ".join(each.name.lower() for each in ENTITIES)
+        raise DataError(f"{where}: attributes: expected them with a kind of {carriers}, received {table['kind']}")
     path = source.parent / table["path"]
     data = _filtered(_read(path), table.get("where", {}), path)
     count = len(data)
@@ -122,12 +138,11 @@ def _mapped(table: Mapping[str, Any], number: int, source: Path) -> tuple[dict[s
     for field, name in table["columns"].items():
         need(data, (name,), path)
         columns[field] = _values(data[name], field, scale.get(field, 1), f"{path}: {name}")
-    names = table.get("attributes", {})
     need(data, list(names.values()), path)
     if names:
         lists = [_attribute_values(data[name]) for name in names.values()]
         columns["attributes"] = [_given(names, row) for row in zip(*lists, strict=True)]
-    return columns, kinds[table["kind"]]
+    return columns, kind
 
 
 def _read(path: Path) -> pa.Table:
@@ -139,7 +154,8 @@ def _read(path: Path) -> pa.Table:
 def _filtered(data: pa.Table, where: Mapping[str, Any], path: Path) -> pa.Table:
     need(data, list(where), path)
     for column, value in where.items():
-        data = data.filter(pa.array(np.array(texts(data, column), object) == str(value), pa.bool_()))
+        wanted = str(value).lower() if isinstance(value, bool) else str(value)
+        data = data.filter(pa.array(np.array(texts(data, column), object) == wanted, pa.bool_()))
     return data
 
 
@@ -150,9 +166,10 @@ def _values(column: pa.ChunkedArray, field: str, scale: float, where: str) -> li
         if kind is str:
             return texts(pa.table({field: column}), field)
         if pa.types.is_timestamp(column.type):
-            column = column.cast(pa.timestamp("ms")).cast(pa.int64())
-        if kind is int and scale != 1:
-            return (column.cast(pa.float64()).fill_null(0).to_numpy() * scale).astype(np.int64).tolist()
+            column = column.cast(pa.timestamp("ms"), safe=False).cast(pa.int64())
+        if kind in (int, float) and scale != 1:
+            scaled = np.where(column.is_null(), default or 0, column.cast(pa.float64()).to_numpy() * scale)
+            return np.rint(scaled).astype(np.int64).tolist() if kind is int else scaled.tolist()
         if kind in _ARROW:
             return column.cast(_ARROW[kind], safe=False).fill_null(default or 0).to_pylist()
         return [tuple(map(float, vector or ())) for vector in column.to_pylist()]

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from feature_service.features.events import Event, EventKind
+from training.data.errors import DataError
 from training.data.importers.merge import Block
 from training.data.importers.rooms import OpenRooms
 from training.data.importers.tables import ByRow, Ints
@@ -59,7 +60,13 @@ def entry_blocks(rooms: OpenRooms, entries: Entries, *, sampled: int, seed: int)
         entries: What was entered.
         sampled: Rooms drawn beside each, fewer where fewer are open.
         seed: Of the draw.
+
+    Raises:
+        DataError: `sampled` or `seed` is negative.
     """
+    for name, value in (("sampled", sampled), ("seed", seed)):
+        if value < 0:
+            raise DataError(f"{name}: expected 0 or more, received {value}")
     shown = _shown(rooms, entries, sampled, np.random.default_rng(seed))
     visit, place = np.nonzero(shown >= 0)
     left = np.flatnonzero(entries.watch_ms >= 0)

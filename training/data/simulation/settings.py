@@ -1,5 +1,6 @@
 """Settings of the simulated platform: its size, the effects that are on, and its frozen calibration."""
 
+import math
 from dataclasses import dataclass, field
 
 from training.data.errors import DataError
@@ -147,7 +148,7 @@ class SimulationSettings:
         calibration: The frozen numbers.
 
     Raises:
-        DataError: A size is not positive.
+        DataError: A size is not positive, or the seed negative.
     """
 
     users: int = 2_000
@@ -163,8 +164,10 @@ class SimulationSettings:
 
     def __post_init__(self) -> None:
         for name in ("users", "streamers", "days", "update_minutes", "slate_size", "content_width"):
-            if getattr(self, name) <= 0:
+            if not 0 < getattr(self, name) < math.inf:
                 raise DataError(f"{name}: expected more than 0, received {getattr(self, name)}")
+        if self.seed < 0:
+            raise DataError(f"seed: expected 0 or more, received {self.seed}")
         if self.update_minutes * 60_000 % STEP_MS:
             raise DataError(f"update_minutes: expected an even number, received {self.update_minutes}")
 

@@ -83,6 +83,39 @@ def test_dates_and_lists_are_understood(tmp_path: Path) -> None:
     assert (event.time_ms, event.content) == (1_746_403_201_000, (0.5, 1.0))
 
 
+def test_times_finer_than_a_millisecond_are_cut(tmp_path: Path) -> None:
+    at = pa.array([1_746_403_201_000_999_999], pa.timestamp("ns"))
+    pq.write_table(pa.table({"at": at, "who": ["a"]}), tmp_path / "users.parquet")
+    (tmp_path / "m.toml").write_text(
+        '[[table]]\npath = "users.parquet"\nkind = "user_updated"\ncolumns = { time_ms = "at", user_id = "who" }\n'
+    )
+    assert [event.time_ms for event in columns.events(tmp_path / "m.toml")] == [1_746_403_201_000]
+
+
+def test_all_numbers_are_scaled_to_the_nearest_and_what_is_not_given_is_not(tmp_path: Path) -> None:
+    # 1.001 * 1000 is 1000.9999999999999 in floating point.
+    (tmp_path / "gifts.csv").write_text("t,u,cents,crowd\n1.001,5,250,2\n2,6,30,\n")
+    (tmp_path / "m.toml").write_text(
+        '[[table]]\npath = "gifts.csv"\nkind = "gift"\n'
+        'columns = { time_ms = "t", user_id = "u", gift_value = "cents", viewers = "crowd" }\n'
+        "scale = { time_ms = 1000, gift_value = 0.01, viewers = 1000 }\n"
+    )
+    found = list(columns.events(tmp_path / "m.toml"))
+    assert [(event.time_ms, event.gift_value, event.viewers) for event in found] == [
+        (1_001, pytest.approx(2.5), 2_000),
+        (2_000, pytest.approx(0.3), -1),
+    ]
+
+
+def test_a_truth_value_selects_rows(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("t,u,ok\n1,5,true\n2,6,false\n")
+    (tmp_path / "m.toml").write_text(
+        '[[table]]\npath = "a.csv"\nkind = "user_updated"\nwhere = { ok = true }\n'
+        'columns = { time_ms = "t", user_id = "u" }\n'
+    )
+    assert [event.user_id for event in columns.events(tmp_path / "m.toml")] == ["5"]
+
+
 def test_events_stand_in_order_of_receipt(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("t,r,u\n10,900,1\n20,30,2\n")
     (tmp_path / "m.toml").write_text(
@@ -104,6 +137,14 @@ def test_events_stand_in_order_of_receipt(tmp_path: Path) -> None:
         ('[[table]]\npath = "rooms', '[rooms]\n[[table]]\npath = "rooms', "unknown key rooms, expected table"),
         ('path = "actions.tsv"', "", "table 2: expected a key path"),
         ('time_ms = "ts"', 'time_ms = "action"', r"actions\.tsv: action: expected values for time_ms, received string"),
+        ("time_ms = 1000", 'time_ms = "s"', "table 1: scale: time_ms: expected a number, received 's'"),
+        ("time_ms = 1000", "room_id = 2", "table 1: scale: unknown key room_id, expected time_ms$"),
+        ('path = "actions.tsv"', "path = 3", "table 2: path: expected a text, received 3"),
+        (
+            "[table.constants]",
+            '[table.attributes]\nage = "uid"\n[table.constants]',
+            "table 2: attributes: expected them with a kind of user_updated, .*, received enter",
+        ),
         ("[table.scale]", "[table.scale", r"mapping\.toml: not readable as TOML"),
     ],
 )

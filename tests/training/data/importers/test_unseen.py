@@ -1,8 +1,10 @@
 """Histories without impressions: rooms drawn among those live then."""
 
 import numpy as np
+import pytest
 
 from feature_service.features.events import EventKind
+from training.data.errors import DataError
 from training.data.importers.merge import merge
 from training.data.importers.rooms import OpenRooms
 from training.data.importers.unseen import Entries, draw_others, entry_blocks, order_entries
@@ -59,3 +61,9 @@ def test_entries_of_one_viewer_at_one_time_are_a_millisecond_apart() -> None:
     order, time_ms = order_entries(np.array([1, 2, 1, 1]), np.array([5, 5, 5, 4]), np.array([9, 0, 8, 7]))
     assert order.tolist() == [3, 2, 1, 0]
     assert time_ms.tolist() == [4, 5, 5, 6]
+
+
+def test_fewer_than_no_rooms_cannot_be_drawn() -> None:
+    entries = Entries(["u"], np.array([0]), np.array([5]), np.array([-1]))
+    with pytest.raises(DataError, match="sampled: expected 0 or more, received -1"):
+        entry_blocks(ROOMS, entries, sampled=-1, seed=1)
