@@ -9,12 +9,14 @@ from typing import Any, TypeVar, get_args, get_type_hints
 
 import tf_keras as keras
 
-from feature_service.features.layout import Layout, TensorLayout
+from feature_service.features.layout import HISTORY_FLOATS, HISTORY_IDS, Layout, TensorLayout
 from training.heads import HEADS
 from training.layers.blueprint import HISTORY_TENSORS, USER_TENSORS, InputSizes
 from training.models import MODELS
 
 OPTIMIZERS = {"adam": keras.optimizers.Adam, "adagrad": keras.optimizers.Adagrad}
+
+_SEEDS = 1 << 32  # As many as NumPy's generator takes.
 
 _Table = TypeVar("_Table")
 _KINDS = {int: "a whole number", float: "a number", str: "a text"}
@@ -119,6 +121,8 @@ def parse_config(table: Mapping[str, Any], source: str) -> RunConfig:
     for head in run.heads:
         if head not in HEADS:
             raise ConfigError(f"{source}: heads: expected heads among {list(HEADS)}, received {head!r}")
+    if run.seed >= _SEEDS:
+        raise ConfigError(f"{source}: seed: expected a number below {_SEEDS}, received {run.seed}")
     if run.training.optimizer not in OPTIMIZERS:
         received = run.training.optimizer
         raise ConfigError(f"{source}: training.optimizer: expected one of {list(OPTIMIZERS)}, received {received!r}")
@@ -129,7 +133,7 @@ def choose(layout: Layout, features: FeatureChoice, heads: tuple[str, ...]) -> L
     """The columns of `layout` that the patterns choose, with these heads.
 
     Raises:
-        ConfigError: No pattern of a side matches a column.
+        ConfigError: No pattern of a side matches a column, or the history has no key, which says what steps are real.
     """
     user_side = USER_TENSORS + HISTORY_TENSORS
     sides = {
@@ -141,6 +145,10 @@ def choose(layout: Layout, features: FeatureChoice, heads: tuple[str, ...]) -> L
         _check_patterns(side, patterns, tensors)
         kept = [_matching(tensor, patterns) for tensor in tensors]
         chosen += [tensor for tensor in kept if tensor.columns]
+    names = {tensor.name for tensor in chosen}
+    if HISTORY_FLOATS in names and HISTORY_IDS not in names:
+        keys = [column.name for column in layout[HISTORY_IDS].columns] if HISTORY_IDS in layout else []
+        raise ConfigError(f"features.user: expected a key of the history too, as {keys}, received numbers of it alone")
     return Layout(tuple(chosen), heads)
 
 

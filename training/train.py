@@ -17,6 +17,7 @@ from training.data.samples import Samples
 from training.heads import HEAD_NAMES
 from training.layers.fitted import Encodings, fit
 from training.models import MODELS
+from training.models.recall import RECALL
 from training.run_config import OPTIMIZERS, ConfigError, RunConfig, choose
 from training.trained import (
     BEST,
@@ -101,20 +102,22 @@ def _heads(config: RunConfig, samples: Samples) -> tuple[str, ...]:
     """The configured heads that have labels, in the order of the label columns.
 
     Raises:
-        ConfigError: A head that the model cannot do without has none, or none is left.
+        ConfigError: A head that the model cannot do without has none, none is left, or a recall model is given some.
     """
     labelled = [
         h for h in HEAD_NAMES if h in samples.layout.heads and samples.candidates.mask[:, HEAD_NAMES.index(h)].any()
     ]
     heads = tuple(head for head in labelled if head in config.heads)
-    recall = not config.heads
+    recall = config.model in RECALL
+    if recall and config.heads:
+        raise ConfigError(f"heads: expected none of the recall model {config.model}, received {list(config.heads)}")
     for required in MODELS[config.model].requires:
         if required not in (labelled if recall else heads):
             found = labelled if recall else list(heads)
             raise ConfigError(
                 f"model {config.model}: expected labels of {required}, received samples and heads of {found}"
             )
-    if config.heads and not heads:
+    if not recall and not heads:
         raise ConfigError(f"heads: expected one of the labelled heads {labelled}, received {list(config.heads)}")
     return heads
 

@@ -47,6 +47,7 @@ def test_what_is_left_out_has_defaults():
         ({"options": {"expert": [64, "32"]}}, "run.toml: options.expert: expected a whole number, received '32'"),
         ({"heads": {"entre": 1.0}}, "run.toml: heads: expected heads among .*received 'entre'"),
         ({"heads": {"enter": True}}, "run.toml: heads.enter: expected a number, received True"),
+        ({"seed": 2**32}, "run.toml: seed: expected a number below 4294967296, received 4294967296"),
         ({"inputs": 3}, "run.toml: inputs: expected a table, received 3"),
         ({"features": {"user": ["*"]}}, "run.toml: features.candidate: expected a value, received none"),
     ],
@@ -78,4 +79,10 @@ def test_patterns_choose_columns_and_take_away():
 def test_patterns_that_match_nothing_are_refused():
     choice = FeatureChoice(user=("*",), candidate=("rom.*",))
     with pytest.raises(ConfigError, match=r"features.candidate: expected patterns that match one of .*'rom"):
+        choose(toy_layout(), choice, ())
+
+
+def test_floats_of_the_history_need_its_keys():
+    choice = FeatureChoice(user=("user.id", "user.watched.dwell_s"), candidate=("*",))
+    with pytest.raises(ConfigError, match=r"features.user: expected a key of the history too, as .*streamer"):
         choose(toy_layout(), choice, ())

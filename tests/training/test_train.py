@@ -132,6 +132,14 @@ def test_a_model_without_a_head_that_it_needs_is_refused(tmp_path: Path):
         train(config(), without_labels(TRAINING, "long_watch"), VALIDATION, tmp_path / "run", encodings=ENCODINGS)
 
 
+def test_a_ranker_without_heads_and_a_recall_model_with_some_are_refused(tmp_path: Path):
+    with pytest.raises(ConfigError, match=r"heads: expected one of the labelled heads \['enter', .*\], received \[\]"):
+        train(config(model="mmoe", heads={}, options={}), TRAINING, VALIDATION, tmp_path / "run", encodings=ENCODINGS)
+    run = config(model="two_tower", heads={"enter": 1.0}, options={})
+    with pytest.raises(ConfigError, match=r"heads: expected none of the recall model two_tower, received \['enter'\]"):
+        train(run, TRAINING, VALIDATION, tmp_path / "run", encodings=ENCODINGS)
+
+
 def test_samples_without_slates_are_refused(tmp_path: Path):
     nothing = VALIDATION.of_slates(np.zeros(40, np.bool_))
     with pytest.raises(ConfigError, match="validation samples: expected at least one slate"):
