@@ -1,6 +1,6 @@
 """Assess: a model on the test part, beside its baselines, and against the version that serves."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from training import versions
 from training.data.dataset import Dataset
+from training.data.examples import LayoutMismatchError
 from training.data.samples import Samples
 from training.evaluate import RankingReport, evaluate_ranking
 from training.evaluate_recall import MOST_CASES, RecallCases, RecallReport, evaluate_recall
@@ -69,12 +70,28 @@ def baseline_reports(dataset: Dataset) -> list[RankingReport]:
 
 
 def gate(trained: TrainedModel, assessment: Assessment, dataset: Dataset, base_path: Path) -> Decision:
-    """Whether a model may replace the version that stands in `base_path`; both see the same test slates."""
+    """Whether a model may replace the version that stands in `base_path`; both see the same test slates.
+
+    A version that these samples cannot be shown to, as they lack a column that it reads, forbids the candidate: nobody
+    knows whether it is worse.
+    """
     problems = output_problems(assessment.outputs) + dataset.catalog.check(trained.model.layout)
-    existing = versions.versions(base_path) if base_path.is_dir() else []
+    existing = versions.versions(base_path)
     if not existing or problems:
         return decide(assessment.measures, None, problems=problems)
-    published = PublishedModel(base_path / str(existing[-1]))
+    try:
+        return _compared(trained, assessment, dataset, PublishedModel(base_path / str(existing[-1])))
+    except LayoutMismatchError as error:
+        problem = f"version {existing[-1]}, which serves, cannot be compared on these samples: {error}"
+        return decide(assessment.measures, None, problems=[problem])
+
+
+def _compared(trained: TrainedModel, assessment: Assessment, dataset: Dataset, published: PublishedModel) -> Decision:
+    """The gate's answer on the test slates, of which a ranker sees the first.
+
+    Raises:
+        LayoutMismatchError: The samples lack a column that the published model reads.
+    """
     if isinstance(trained.model, TwoTowerModel):
         test = dataset.split.test
         theirs = TwoTower(
@@ -109,4 +126,4 @@ def _recall(dataset: Dataset, models: dict[str, TwoTower]) -> RecallReport:
 def _first_slates(samples: Samples, count: int) -> Samples:
     keep = np.zeros(len(samples.slates.user), np.bool_)
     keep[:count] = True
-    return replace(samples).of_slates(keep)
+    return samples.of_slates(keep)

@@ -70,13 +70,13 @@ def decide(
 
     Args:
         candidate: By name, from `ranking_measures` or `recall_measures`.
-        serving: Those of the serving model; None if there is none, and then only `problems` refuse.
+        serving: Those of the serving model; None if there is none, or if `problems` forbid the candidate anyway.
         tolerance: The defaults of `Tolerance` if not given.
         problems: What forbids the candidate whatever its measures: `output_problems`, and what the catalogue says of a
             layout that it cannot fill.
     """
     reasons, notes = list(problems), []
-    if serving is None:
+    if serving is None and not problems:
         notes.append("no model serves: nothing to compare with")
     for name, theirs in (serving or {}).items():
         reason, note = _compare(name, candidate.get(name), theirs, tolerance or Tolerance())
