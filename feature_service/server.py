@@ -148,7 +148,7 @@ def _require_free(address: str) -> None:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         socket.create_server((host.strip("[]"), int(port)), family=family).close()
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, OverflowError) as error:
         raise BindError(f"{address}: expected host:port, a free address of this machine, received: {error}") from None
 
 

@@ -141,6 +141,8 @@ def _text(path: Path) -> str:
         return path.read_text(encoding="utf-8")
     except OSError as error:
         raise SettingsError(f"{path}: expected a readable settings file: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"{path}: expected UTF-8: {error.reason} at byte {error.start}") from None
 
 
 def _toml(text: str, source: str) -> dict[str, Any]:

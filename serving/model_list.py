@@ -18,12 +18,12 @@ def read_model_list(path: Path = CONFIG_PATH) -> ModelServerConfig:
     """Reads a model list (text proto).
 
     Raises:
-        ModelListError: The file does not parse; the message has its path and line.
+        ModelListError: The file does not parse; the message has its path and place.
         OSError: It cannot be read.
     """
     try:
-        return text_format.Parse(path.read_text(), ModelServerConfig())
-    except text_format.ParseError as error:
+        return text_format.Parse(path.read_text(encoding="utf-8"), ModelServerConfig())
+    except (text_format.ParseError, UnicodeDecodeError) as error:
         raise ModelListError(f"{path}: {str(error).splitlines()[0]}") from error
 
 
@@ -43,11 +43,15 @@ def write_model_list(models: Path, *, source: Path = CONFIG_PATH) -> Path:
         The path of the copy.
 
     Raises:
-        ModelListError: The source does not parse.
+        ModelListError: The source does not parse, or a base path is not under `/models`.
         OSError: A file cannot be read or written.
     """
     config = read_model_list(source)
     for model in config.model_config_list.config:
+        if not Path(model.base_path).is_relative_to(IMAGE_MODELS):
+            raise ModelListError(
+                f"{source}: base_path of {model.name}: expected one under {IMAGE_MODELS}, received {model.base_path}"
+            )
         model.base_path = str(models.resolve() / Path(model.base_path).relative_to(IMAGE_MODELS))
     copy = models / "models.config"
     copy.write_text(text_format.MessageToString(config))

@@ -5,7 +5,7 @@ import asyncio
 import grpc
 
 from serving.client import ModelServerClient, VersionStatus
-from serving.errors import ModelNotFoundError, ServerUnavailableError, serving_error
+from serving.errors import DeadlineExceededError, ModelNotFoundError, ServerUnavailableError, serving_error
 
 POLL_INTERVAL_S = 0.1
 
@@ -35,7 +35,7 @@ async def wait_until_available(
             while True:
                 try:
                     statuses = await client.model_status(model, version)
-                except (ModelNotFoundError, ServerUnavailableError) as error:
+                except (ModelNotFoundError, ServerUnavailableError, DeadlineExceededError) as error:
                     seen = error.message
                 else:
                     available = [status.version for status in statuses if status.available]

@@ -56,6 +56,7 @@ _ENCODINGS: dict[int, _Encoding] = {
     DataType.DT_COMPLEX128: _encoding("<c16", "complex128", "dcomplex_val", "<f8"),
     DataType.DT_STRING: _encoding("O", "string", "string_val"),
 }
+_WIRE_DTYPES = {"int_val": np.int32, "half_val": np.int32}  # wider than what some dtypes store there
 _DATA_TYPES: dict[np.dtype[Any], int] = {encoding.dtype: number for number, encoding in _ENCODINGS.items()}
 
 
@@ -169,7 +170,9 @@ def _strings(values: Sequence[bytes], shape: tuple[int, ...]) -> Array:
 
 def _typed_values(proto: TensorProto, encoding: _Encoding, shape: tuple[int, ...]) -> Array:
     size = math.prod(shape)
-    stored = np.fromiter(getattr(proto, encoding.field), encoding.stored)
+    # Values beyond the dtype wrap around, as in TensorFlow.
+    wire = _WIRE_DTYPES.get(encoding.field, encoding.stored)
+    stored = np.array(getattr(proto, encoding.field), wire).astype(encoding.stored, copy=False)
     per_value = encoding.dtype.itemsize // encoding.stored.itemsize
     values = stored[: len(stored) // per_value * per_value].view(encoding.dtype)[:size]
     if len(values) == size:

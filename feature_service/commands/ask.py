@@ -46,10 +46,10 @@ def run(arguments: argparse.Namespace) -> int:
         message = answer if arguments.explain else answer.answer
         sys.stdout.write(MessageToJson(message, preserving_proto_field_name=True) + "\n")
         return 0
-    console = Console()
+    console = Console(markup=False, emoji=False)  # titles are streamers' own words
     console.print(slate_table(arguments.user, answer.answer))
     for each in answer.answer.degraded:
-        console.print(f"[yellow]degraded[/] {each.stage}: {each.cause}; instead: {each.fallback}")
+        console.print(f"degraded {each.stage}: {each.cause}; instead: {each.fallback}", style="yellow")
     if arguments.explain:
         _print_trace(console, answer.trace)
     return 0
@@ -77,6 +77,8 @@ async def _ask(arguments: argparse.Namespace) -> pb.ExplainResponse:
             )
         except grpc.aio.AioRpcError as error:
             raise UserError(f"{arguments.address}: {error.code().name}: {error.details()}") from None
+        except ValueError as error:
+            raise UserError(f"expected arguments that the API can hold, received: {error}") from None
 
 
 def _print_trace(console: Console, trace: pb.Trace) -> None:

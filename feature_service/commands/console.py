@@ -16,6 +16,7 @@ from werkzeug.serving import make_server
 
 from feature_service.console.app import create_app
 from feature_service.console.client import ConsoleClient
+from serving.verbs import UserError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -46,4 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _listening(host: str, port: int) -> socket.socket:
     """A listening socket; made here because werkzeug's own answer to a port in use is to end the process."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    return socket.create_server((host, port), family=family, backlog=128)
+    try:
+        return socket.create_server((host, port), family=family, backlog=128)
+    except OverflowError:
+        raise UserError(f"--port: expected 0 to 65535, received {port}") from None

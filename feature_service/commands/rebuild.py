@@ -17,8 +17,9 @@ from pathlib import Path
 from rich.console import Console
 
 from feature_service.features.catalog import build_catalog
-from feature_service.rebuild import backfill, rebuild
+from feature_service.rebuild import LOG_FOLDER, backfill, rebuild
 from feature_service.settings import load
+from serving.verbs import UserError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,6 +32,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Rebuilds."""
+    if not (arguments.data / LOG_FOLDER).is_dir():
+        raise UserError(f"--data: expected a folder with an event log, received {arguments.data}")
     settings = load(arguments.settings)
     catalog = build_catalog(settings.service.content_width, settings.attributes)
     console = Console(stderr=True, quiet=arguments.json)

@@ -1,6 +1,7 @@
 """Arguments that several verbs share."""
 
 import argparse
+import math
 from pathlib import Path
 
 from serving import model_list
@@ -11,6 +12,29 @@ DEFAULT_TARGET = "127.0.0.1:8500"
 def add_target(parser: argparse.ArgumentParser) -> None:
     """Adds `--target`, the model server to ask."""
     parser.add_argument("--target", default=DEFAULT_TARGET, help=f"gRPC address (default {DEFAULT_TARGET})")
+
+
+def positive(text: str) -> float:
+    """Reads a finite number above 0, for `type=`.
+
+    Raises:
+        ArgumentTypeError: It is none.
+    """
+    number = float(text)
+    if not 0 < number < math.inf:
+        raise argparse.ArgumentTypeError(f"expected a number above 0, received {text!r}")
+    return number
+
+
+def whole(text: str) -> int:
+    """Reads a whole number above 0, for `type=`.
+
+    Raises:
+        ArgumentTypeError: It is none.
+    """
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"expected a whole number above 0, received {text!r}")
+    return int(text)
 
 
 def add_config(parser: argparse.ArgumentParser) -> None:

@@ -12,7 +12,7 @@ from dataclasses import asdict
 from serving import contract
 from serving.bench import Level, measure, synthetic_request
 from serving.client import ModelServerClient
-from serving.commands.arguments import add_target
+from serving.commands.arguments import add_target, positive, whole
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -20,9 +20,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_target(parser)
     parser.add_argument("--model", required=True, help="name of the model")
     parser.add_argument("--signature", default=contract.SERVING_DEFAULT, help="default serving_default")
-    parser.add_argument("--candidates", type=int, default=500, help="rows of the candidate tensors (default 500)")
+    parser.add_argument("--candidates", type=whole, default=500, help="rows of the candidate tensors (default 500)")
     parser.add_argument("--clients", type=_numbers, default=[1, 8, 32], help="asking at once (default 1,8,32)")
-    parser.add_argument("--seconds", type=float, default=5, help="per number of clients (default 5)")
+    parser.add_argument("--seconds", type=positive, default=5, help="per number of clients (default 5)")
     parser.add_argument("--json", action="store_true", help="for machines")
 
 

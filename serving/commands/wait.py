@@ -11,6 +11,8 @@ from serving.client import ModelServerClient
 from serving.commands.arguments import add_target
 from serving.readiness import wait_until_available
 
+MOST_DIGITS = 18  # what surely fits the API's int64
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the verb's arguments."""
@@ -36,7 +38,7 @@ def model_version(text: str) -> tuple[str, int | None]:
         ArgumentTypeError: It is neither.
     """
     name, equals, version = text.partition("=")
-    if not name or (equals and not version.isdecimal()):
+    if not name or (equals and not (version.isdecimal() and len(version) <= MOST_DIGITS)):
         raise argparse.ArgumentTypeError(f"expected NAME or NAME=VERSION, received {text!r}")
     return name, int(version) if equals else None
 

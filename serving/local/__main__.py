@@ -54,12 +54,12 @@ def serve(flags: Flags) -> None:
         require_free_port(port)
     repository = Repository(_loader(flags), Retries(flags.max_num_load_retries, flags.load_retry_interval_micros / 1e6))
     served = ServedConfig(repository, labels_may_wait=flags.allow_version_labels_for_unavailable_models)
-    _every(flags.file_system_poll_wait_seconds, repository.poll)
+    repeat_every(flags.file_system_poll_wait_seconds, repository.poll)
     try:
         served.reload(config, noun="servable(s)")
         server = _open_ports(flags, DataPlane(repository, served))
         if flags.config_path:
-            _every(flags.model_config_file_poll_wait_seconds, lambda: _reread(flags, served))
+            repeat_every(flags.model_config_file_poll_wait_seconds, lambda: _reread(flags, served))
         server.wait_for_termination()
     finally:
         repository.close()  # else a reload that waits for a model would keep the process alive
@@ -110,7 +110,7 @@ def _loader(flags: Flags) -> Callable[[Path], Servable]:
         servable = load(path, intra_op=intra_op, inter_op=inter_op)
         try:
             count = warm_up(servable, path)
-        except ServingError:
+        except BaseException:
             servable.close()
             raise
         log.info("%s: %d warm-up requests run", path, count)
@@ -119,13 +119,16 @@ def _loader(flags: Flags) -> Callable[[Path], Servable]:
     return load_version
 
 
-def _every(interval_s: float, action: Callable[[], None]) -> None:
+def repeat_every(interval_s: float, action: Callable[[], None]) -> None:
     """Repeats an action on a thread of its own; not at all where the interval is 0 or less."""
 
     def repeat() -> None:
         pause = threading.Event()
         while not pause.wait(interval_s):
-            action()
+            try:
+                action()
+            except Exception:  # else the first surprise would be the last poll
+                log.exception("a poll failed")
 
     if interval_s > 0:
         threading.Thread(target=repeat, daemon=True).start()

@@ -188,7 +188,7 @@ def _filtered(signature: RunnableSignature, output_filter: Sequence[str]) -> Seq
 def _decode(feed: Input, tensor: TensorProto) -> Array:
     try:
         return to_array(tensor)
-    except ValueError as error:
+    except (ValueError, MemoryError) as error:  # a shape may name more values than memory holds
         raise _refused(f"tensor parsing error: {feed.alias}") from error
 
 

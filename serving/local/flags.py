@@ -57,6 +57,12 @@ def _boolean(text: str) -> bool:
     return text.lower() in {"true", "1"}
 
 
+def _positive(text: str) -> int:
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"expected 1 or more, received {text!r}")
+    return int(text)
+
+
 def _parser(cpus: int) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m serving.local",
@@ -85,7 +91,7 @@ def _parser(cpus: int) -> argparse.ArgumentParser:
         default=cpus,
         help="threads that run operations (default: processors)",
     )
-    value("--grpc_max_threads", type=int, default=4 * cpus, help="requests answered at once; more of them wait")
+    value("--grpc_max_threads", type=_positive, default=4 * cpus, help="requests answered at once; more of them wait")
     value("--batching_parameters_file", default="", help="only with --enable_batching")
     value("--monitoring_config_file", default="", help="read for compatibility: this server exports no metrics")
     for name, text in (

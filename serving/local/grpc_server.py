@@ -33,6 +33,11 @@ _OPTIONS = (
 class _Health(health.HealthServicer):
     """Health checks with TF Serving's words for a service it does not know."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        for name in HEALTH_SERVICES:
+            self.set(name, health_pb2.HealthCheckResponse.SERVING)
+
     def Check(  # noqa: N802 (gRPC's name)
         self, request: health_pb2.HealthCheckRequest, context: grpc.ServicerContext
     ) -> health_pb2.HealthCheckResponse:

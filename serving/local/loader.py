@@ -46,7 +46,7 @@ def load(path: Path, *, intra_op: int, inter_op: int) -> Servable:
             assets = _assets(meta_graph, path)
             _restore(session, meta_graph, path, assets)
             _initialise(session, meta_graph, assets)
-            signatures = _signatures(session, meta_graph)
+            signatures = tuple(_signatures(session, meta_graph))
     except BaseException:
         session.close()
         raise

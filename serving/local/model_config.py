@@ -54,9 +54,11 @@ def read_config(path: Path) -> ModelServerConfig:
         ServingError: INVALID_ARGUMENT, NOT_FOUND: the file does not parse, is empty, or cannot be read.
     """
     try:
-        text = path.read_text()
+        text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise serving_error(grpc.StatusCode.NOT_FOUND, f"{path}; {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise _invalid(f"Invalid protobuf file: '{path}': {error.reason} at byte {error.start}") from error
     if not text.strip():
         raise _invalid(f"{path}; Invalid argument")
     try:
@@ -106,7 +108,7 @@ def _served_model(item: ModelConfig) -> ServedModel:
             f"Model {item.name}: the embedded server reads local paths only; got base_path()={item.base_path}"
         )
     path = Path(item.base_path)
-    if not path.is_absolute():
+    if not path.is_absolute() or "\0" in item.base_path:
         raise _invalid(f"Expected model {item.name} to have an absolute path or URI; got base_path()={item.base_path}")
     return ServedModel(item.name, path, _policy(item), dict(item.version_labels))
 

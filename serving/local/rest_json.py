@@ -21,6 +21,7 @@ _RAPIDJSON_WORDS = {  # Python's words for what is wrong → those of the parser
     "Expecting value": "Invalid value.",
     "Extra data": "The document root must not be followed by other values.",
 }
+MOST_DIMENSIONS = 63  # numpy's 64, less the rows
 _TYPE_NAMES = {type(None): "Null", bool: "Boolean", str: "String", dict: "Object", list: "Array"}
 
 
@@ -39,6 +40,10 @@ def parse_body(body: bytes) -> dict[str, Any]:
     except json.JSONDecodeError as error:
         words = _RAPIDJSON_WORDS.get(error.msg, error.msg)
         raise _refused(f"JSON Parse error: {words} at offset: {error.pos}") from error
+    except ValueError as error:  # an integer of thousands of digits
+        raise _refused("JSON Parse error: Number too big to be stored in double.") from error
+    except RecursionError as error:
+        raise _refused("JSON Parse error: The document is nested too deeply") from error
     if not isinstance(document, dict):
         raise _refused(f"JSON Value: {json.dumps(document)} Not formatted correctly expecting a JSON object")
     document = cast("dict[str, Any]", document)
@@ -141,6 +146,8 @@ def _array(feed: Input, value: Any) -> Array:
 def _shape(value: Any) -> tuple[int, ...]:
     shape: list[int] = []
     while isinstance(value, list):
+        if len(shape) == MOST_DIMENSIONS:
+            raise _refused(f"JSON Value has more than {MOST_DIMENSIONS} dimensions")
         items = cast("list[Any]", value)
         shape.append(len(items))
         value = items[0] if items else None
@@ -172,7 +179,10 @@ def _leaf(feed: Input, value: Any) -> Any:
 
 def _text(value: Any) -> bytes | None:
     if isinstance(value, str):
-        return value.encode()
+        try:
+            return value.encode()
+        except UnicodeEncodeError as error:
+            raise _refused("JSON Parse error: The surrogate pair in string is invalid.") from error
     if isinstance(value, dict) and set(cast("dict[str, Any]", value)) == {"b64"}:
         try:
             return base64.b64decode(cast("dict[str, str]", value)["b64"], validate=True)

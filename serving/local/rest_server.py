@@ -12,7 +12,7 @@ from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
 
 from protos.onair.v1.tfserving_pb2 import GetModelMetadataRequest, GetModelStatusRequest, ModelSpec, SignatureDefMap
-from serving.contract import SIGNATURE_FIELD
+from serving.contract import SERVING_DEFAULT, SIGNATURE_FIELD
 from serving.errors import ServingError, http_status, serving_error
 from serving.local.dataplane import DataPlane, find_signature, run
 from serving.local.rest_json import arrays_to_columns, arrays_to_rows, columns_to_arrays, parse_body, rows_to_arrays
@@ -60,13 +60,20 @@ def answer(plane: DataPlane, method: str, path: str, body: bytes) -> dict[str, A
         return _predict(plane, _spec(match), body)
     if method == "POST" and _EXAMPLE_PATH.fullmatch(path):
         raise serving_error(grpc.StatusCode.UNIMPLEMENTED, f"{path}: the embedded server answers :predict only")
-    raise serving_error(grpc.StatusCode.INVALID_ARGUMENT, f"Malformed request: {method} {path}")
+    raise _refused(f"Malformed request: {method} {path}")
+
+
+def _refused(message: str) -> ServingError:
+    return serving_error(grpc.StatusCode.INVALID_ARGUMENT, message)
 
 
 def _spec(match: re.Match[str]) -> ModelSpec:
     spec = ModelSpec(name=match["model"])
     if match["version"]:
-        spec.version.value = int(match["version"])
+        try:
+            spec.version.value = int(match["version"])
+        except ValueError as error:  # more than an int64
+            raise _refused(f"Failed to convert version: {match['version'][:40]} to numeric.") from error
     elif match["label"]:
         spec.version_label = match["label"]
     return spec
@@ -75,11 +82,11 @@ def _spec(match: re.Match[str]) -> ModelSpec:
 def _predict(plane: DataPlane, spec: ModelSpec, body: bytes) -> dict[str, Any]:
     with plane.model(spec) as (_, servable):
         document = parse_body(body)
+        name = str(document.get("signature_name", SERVING_DEFAULT))
         try:
-            signature = find_signature(servable, str(document.get("signature_name", "")))
+            signature = find_signature(servable, name)
         except ServingError as error:
-            reason = f'Serving signature name: "{document["signature_name"]}" not found in signature def'
-            raise serving_error(grpc.StatusCode.INVALID_ARGUMENT, reason) from error
+            raise _refused(f'Serving signature name: "{name}" not found in signature def') from error
         if "instances" in document:
             return {"predictions": arrays_to_rows(run(signature, rows_to_arrays(signature, document)))}
         return {"outputs": arrays_to_columns(run(signature, columns_to_arrays(signature, document)))}
@@ -100,6 +107,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     data_plane: DataPlane
     protocol_version = "HTTP/1.1"
+    timeout = (
+        30  # seconds without a byte, as TF Serving's --rest_api_timeout_in_ms; else a lost client keeps its thread
+    )
     wbufsize = -1  # one packet for head and body, else Nagle's algorithm delays the second by 40 ms
 
     def do_GET(self) -> None:
@@ -118,17 +128,27 @@ class _Handler(BaseHTTPRequestHandler):
         log.debug(format, *args)
 
     def _respond(self) -> None:
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        if not self.path.startswith("/v1/"):
+        length = self.headers.get("Content-Length", "0")
+        if "Transfer-Encoding" in self.headers or not length.isdecimal():
+            self.close_connection = True  # where the next request starts cannot be told
+            self._send_json(411, {"error": "Content-Length: expected the length of the body"})
+            return
+        body = self.rfile.read(int(length))
+        path = self.path.partition("?")[0]
+        if not path.startswith("/v1/"):
             self._send(404, "text/html; charset=ISO-8859-1", _NOT_FOUND_PAGE)
             return
         try:
-            status, content = 200, answer(self.data_plane, self.command, self.path, body)
+            self._send_json(200, answer(self.data_plane, self.command, path, body))
         except ServingError as error:
-            status, content = http_status(error.code), {"error": error.message}
+            self._send_json(http_status(error.code), {"error": error.message})
+        except ConnectionError:
+            self.close_connection = True  # the caller has gone
         except Exception as error:
-            log.exception("%s %s failed", self.command, self.path)
-            status, content = 500, {"error": f"{type(error).__name__}: {error}"}
+            log.exception("%s %s failed", self.command, path)
+            self._send_json(500, {"error": f"{type(error).__name__}: {error}"})
+
+    def _send_json(self, status: int, content: dict[str, Any]) -> None:
         self._send(status, "application/json", json.dumps(content, indent=4).encode())
 
     def _send(self, status: int, content_type: str, content: bytes) -> None:

@@ -3,11 +3,12 @@
 import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 
-from serving.local.__main__ import main
+from serving.local.__main__ import main, repeat_every
 from serving.local.flags import parse_flags
 
 
@@ -70,6 +71,28 @@ def test_a_missing_config_file_is_named(capsys, tmp_path):
     path = tmp_path / "none.config"
 
     assert failure(capsys, f"--model_config_file={path}") == f"NOT_FOUND: {path}; No such file or directory"
+
+
+def test_a_server_needs_a_thread(capsys):
+    with pytest.raises(SystemExit):
+        parse_flags(["--grpc_max_threads=0"], cpus=2)
+
+    assert "--grpc_max_threads: expected 1 or more, received '0'" in capsys.readouterr().err
+
+
+def test_a_poll_that_fails_is_not_the_last():
+    again = threading.Event()
+    outcomes = iter([RuntimeError("a surprise"), None])
+
+    def poll() -> None:
+        if (outcome := next(outcomes)) is not None:
+            raise outcome
+        again.set()
+        threading.Event().wait()  # no third poll
+
+    repeat_every(0.001, poll)
+
+    assert again.wait(10)
 
 
 def test_batching_is_refused_rather_than_ignored(capsys):

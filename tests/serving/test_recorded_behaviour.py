@@ -189,6 +189,7 @@ def test_typed_values_are_read_by_tensorflows_rules(server: Server, tensor, y):
         f"dtype: DT_FLOAT {SHAPE_23} tensor_content: 'abc'",
         f"dtype: DT_FLOAT {SHAPE_23} tensor_content: '" + "a" * 28 + "'",
         "dtype: DT_FLOAT tensor_shape { dim { size: -1 } } float_val: 1",
+        f"dtype: DT_FLOAT tensor_shape {{ dim {{ size: {2**50} }} }}",  # more than memory holds
     ],
 )
 def test_a_tensor_that_does_not_parse_is_named(server: Server, tensor):
@@ -282,6 +283,16 @@ def test_health_answers_for_the_services_names(server: Server, service):
     answer = server.call("/grpc.health.v1.Health/Check", request, health_pb2.HealthCheckResponse)
 
     assert answer.response.status == health_pb2.HealthCheckResponse.SERVING
+
+
+def test_health_can_be_watched(server: Server):
+    request = health_pb2.HealthCheckRequest(service="PredictionService").SerializeToString()
+    watch = server.call.channel.unary_stream("/grpc.health.v1.Health/Watch")(request, timeout=20)
+
+    first = health_pb2.HealthCheckResponse.FromString(next(watch))
+    watch.cancel()
+
+    assert first.status == health_pb2.HealthCheckResponse.SERVING
 
 
 def test_health_does_not_know_other_names(server: Server):

@@ -2,12 +2,18 @@
 
 import json
 import math
+import socket
 import urllib.error
 import urllib.request
+from contextlib import nullcontext
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from serving.errors import RequestRefusedError
+from serving.local.rest_server import answer
+from serving.local.servable import Servable
 from tests.serving.model_servers import Server
 
 
@@ -50,16 +56,16 @@ def test_the_only_input_needs_no_name_and_the_only_output_gets_none(server: Serv
 
 
 def test_floats_are_written_with_their_shortest_digits(server: Server):
-    status, answer = predict(server, {"instances": [[0.1, 0, 0]]})
+    status, answered = predict(server, {"instances": [[0.1, 0, 0]]})
 
-    assert (status, answer["predictions"][0]["y"]) == (200, [2.1])
+    assert (status, answered["predictions"][0]["y"]) == (200, [2.1])
 
 
 def test_not_a_number_goes_both_ways(server: Server):
-    status, answer = predict(server, '{"instances": [[NaN, 0, 0]]}')
+    status, answered = predict(server, '{"instances": [[NaN, 0, 0]]}')
 
     assert status == 200
-    assert math.isnan(answer["predictions"][0]["y"][0])
+    assert math.isnan(answered["predictions"][0]["y"][0])
 
 
 def test_strings_are_text_or_base64(server: Server):
@@ -96,6 +102,40 @@ def test_predict_refuses_with_the_recorded_words(server: Server, path, body, sta
     assert predict(server, body, path) == (status, message)
 
 
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ('{"instances": ' + "[" * 100_000 + "]" * 100_000 + "}", "nested too deeply"),
+        ('{"instances": ' + "[" * 90 + "1" + "]" * 90 + "}", "more than 63 dimensions"),
+        ('{"instances": [[1, 1, ' + "9" * 5_000 + "]]}", "Number too big"),
+        ('{"signature_name": "scalar", "inputs": "\\ud800"}', "The surrogate pair in string is invalid"),
+        ('{"signature_name": null, "instances": [[1, 1, 1]]}', "not found in signature def"),
+    ],
+)
+def test_a_hostile_body_is_the_callers_mistake(server: Server, body, message):
+    status, error = predict(server, body)
+
+    assert (status, message in error) == (400, True)
+
+
+def test_a_model_without_the_default_signature_says_so():
+    servable = Servable({}, b"", lambda: None)
+    plane: Any = SimpleNamespace(model=lambda spec: nullcontext((1, servable)))
+
+    with pytest.raises(RequestRefusedError, match='Serving signature name: "serving_default" not found'):
+        answer(plane, "POST", "/v1/models/two_tower:predict", b'{"instances": [1]}')
+
+
+@pytest.mark.parametrize("header", ["Content-Length: abc", "Content-Length: -1", "Transfer-Encoding: chunked"])
+def test_a_body_of_unknown_length_is_refused(server: Server, header):
+    host, port = server.rest_url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=20) as connection:
+        connection.sendall(f"POST /v1/models/m:predict HTTP/1.1\r\nHost: x\r\n{header}\r\n\r\n".encode())
+        received = connection.makefile("rb").read()  # to the end: the server closes
+
+    assert received.startswith(b"HTTP/1.1 411 ") or server.kind == "stock"
+
+
 def test_what_the_op_says_is_passed_on(server: Server):
     status, message = predict(server, {"instances": [[1, 1]]})
 
@@ -121,6 +161,7 @@ def test_status_lists_the_versions(server: Server, path, versions):
     [
         ("GET", "/v1/models/nosuch", 404, "Could not find any versions of model nosuch"),
         ("GET", "/v1/models/m/versions/99", 404, "Could not find version 99 of model m"),
+        ("GET", f"/v1/models/m/versions/{2**64}", 400, f"Failed to convert version: {2**64} to numeric."),
         ("GET", "/v1/models/nosuch/metadata", 404, "Servable not found for request: Latest(nosuch)"),
         ("POST", "/v1/models/m:foo", 400, "Malformed request: POST /v1/models/m:foo"),
         ("GET", "/v1/models/m:predict", 400, "Malformed request: GET /v1/models/m:predict"),
@@ -131,6 +172,10 @@ def test_other_requests_are_refused_with_the_recorded_words(server: Server, meth
     assert ask(server, method, path) == (status, message)
 
 
+def test_a_query_behind_the_path_is_ignored(server: Server):
+    assert ask(server, "GET", "/v1/models/m2?verbose=1") == ask(server, "GET", "/v1/models/m2")
+
+
 def test_a_path_outside_the_api_is_not_found(server: Server):
     status, page = ask(server, "GET", "/v2/foo")
 
@@ -139,10 +184,10 @@ def test_a_path_outside_the_api_is_not_found(server: Server):
 
 
 def test_metadata_describes_the_signatures(server: Server):
-    status, answer = ask(server, "GET", "/v1/models/m/versions/1/metadata")
+    status, answered = ask(server, "GET", "/v1/models/m/versions/1/metadata")
 
     assert status == 200
-    assert answer["model_spec"] == {"name": "m", "signature_name": "", "version": "1"}
-    signature = answer["metadata"]["signature_def"]["signature_def"]["serving_default"]
+    assert answered["model_spec"] == {"name": "m", "signature_name": "", "version": "1"}
+    signature = answered["metadata"]["signature_def"]["signature_def"]["serving_default"]
     assert signature["inputs"]["x"]["dtype"] == "DT_FLOAT"
     assert [dim["size"] for dim in signature["inputs"]["x"]["tensor_shape"]["dim"]] == ["-1", "3"]

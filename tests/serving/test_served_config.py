@@ -179,6 +179,19 @@ def test_a_policy_selects_among_the_versions_on_disk(policy, selected):
     assert model.policy([1, 2, 3]) == selected
 
 
+def test_a_base_path_that_no_file_system_has_is_refused():
+    with pytest.raises(ServingError, match="Expected model m to have an absolute path"):
+        served_models(config_of('name: "m" base_path: "/a\\000b"'))
+
+
+def test_a_config_file_that_is_no_text_is_refused(tmp_path):
+    path = tmp_path / "models.config"
+    path.write_bytes(b"\xff")
+
+    with pytest.raises(ServingError, match=f"Invalid protobuf file: '{path}': invalid start byte at byte 0"):
+        read_config(path)
+
+
 def test_a_config_file_with_a_misspelt_key_is_refused_with_its_place(tmp_path):
     path = tmp_path / "models.config"
     path.write_text('model_config_list { config { nme: "m" } }')

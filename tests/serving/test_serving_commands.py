@@ -79,7 +79,7 @@ def test_bench_of_an_unknown_signature_names_those_that_exist(target, capsys):
     assert "model m has no signature nope; it has boom, layout, scalar, serving_default" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("model", ["", "=3", "m=x", "m="])
+@pytest.mark.parametrize("model", ["", "=3", "m=x", "m=", f"m={2**64}"])
 def test_a_model_to_wait_for_is_a_name_and_perhaps_a_number(model, capsys):
     with pytest.raises(SystemExit) as stopped:
         main(["wait", "--model", model])
@@ -99,6 +99,33 @@ def test_up_moves_the_models_and_passes_the_flags_on(monkeypatch, tmp_path):
     assert [model.base_path for model in config.model_config_list.config] == [
         str(tmp_path / name) for name in ("two_tower", "esmm", "mmoe")
     ]
+
+
+@pytest.mark.parametrize("argument", ["--seconds=0", "--seconds=nan", "--candidates=0", "--candidates=-5"])
+def test_bench_measures_something(argument, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main(["bench", "--model", "m", argument])
+
+    assert stopped.value.code == 2
+    assert "number above 0" in capsys.readouterr().err
+
+
+def test_up_moves_only_what_lies_where_the_image_has_its_models(capsys, tmp_path):
+    source = tmp_path / "own.config"
+    source.write_text('model_config_list { config { name: "m" base_path: "/srv/m" } }')
+
+    assert main(["up", "--config", str(source), "--models", str(tmp_path)]) == 2
+
+    assert capsys.readouterr().err == f"up: {source}: base_path of m: expected one under /models, received /srv/m\n"
+
+
+def test_up_with_a_config_that_is_no_text_says_so(capsys, tmp_path):
+    source = tmp_path / "own.config"
+    source.write_bytes(b"\xff")
+
+    assert main(["up", "--config", str(source)]) == 2
+
+    assert f"up: {source}: 'utf-8' codec can't decode byte 0xff" in capsys.readouterr().err
 
 
 def test_up_with_a_missing_config_says_so(capsys, tmp_path):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from protos.onair.v1.tfserving_pb2 import TensorProto
+from protos.onair.v1.tfserving_pb2 import DataType, TensorProto
 from serving.tensors import data_type, spec_shape, to_array, to_proto
 
 
@@ -30,6 +30,19 @@ def test_the_last_string_is_repeated_up_to_the_shape():
     proto.tensor_shape.dim[1].size = 4
 
     assert to_array(proto).tolist() == [[b"a", b"b", b"b", b"b"]]
+
+
+@pytest.mark.parametrize(
+    ("proto", "value"),
+    [
+        (TensorProto(dtype=DataType.DT_INT8, int_val=[300]), 300 - 256),
+        (TensorProto(dtype=DataType.DT_UINT8, int_val=[-1]), 255),
+        (TensorProto(dtype=DataType.DT_HALF, half_val=[0x13C00]), 1.0),  # 0x3C00 is 1.0
+        (TensorProto(dtype=DataType.DT_UINT64, uint64_val=[2**63 + 1]), 2**63 + 1),
+    ],
+)
+def test_typed_values_beyond_the_dtype_wrap_around(proto: TensorProto, value: float):
+    assert to_array(proto).tolist() == value
 
 
 def test_an_array_that_cannot_travel_is_refused_with_its_dtype():
