@@ -18,7 +18,7 @@ from training.predict import predict, room_vectors, user_vectors
 from training.ranking_baselines import ranking_baselines
 from training.recall_baselines import TwoTower, recall_baselines
 from training.served import PublishedModel
-from training.trained import Model, TrainedModel
+from training.trained import Model, TrainedError, TrainedModel
 
 GATE_SLATES = 1_500
 """Test slates on which candidate and serving model are compared; the serving one is asked a slate at a time."""
@@ -51,9 +51,24 @@ class Assessment:
         return ranking_measures(self.ranking) if self.ranking is not None else {}
 
 
-def assess(trained: TrainedModel, dataset: Dataset) -> Assessment:
-    """A trained model on the test part."""
-    name, model = trained.config.model, trained.model
+def assess(trained: TrainedModel, dataset: Dataset, name: str = "") -> Assessment:
+    """A trained model on the test part.
+
+    Args:
+        trained: The model.
+        dataset: Its test part must lie after all that the model has seen.
+        name: In the report; the model's own if not given.
+
+    Raises:
+        TrainedError: The model has seen a part of the test.
+    """
+    name, model = name or trained.config.model, trained.model
+    first_ms = int(dataset.split.test.slates.time_ms.min())
+    if first_ms <= trained.seen_until_ms:
+        raise TrainedError(
+            f"{name}: expected a test part after all that it was trained with, until {trained.seen_until_ms}, "
+            f"received one from {first_ms} on: give the fractions of its run"
+        )
     if isinstance(model, TwoTowerModel):
         users, rooms = _vectors(model, dataset)
         return Assessment(name, None, _recall(dataset, {name: TwoTower(users, rooms)}), {"user": users, "room": rooms})

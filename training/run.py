@@ -1,11 +1,12 @@
 """A run: train, assess, gate, export and publish models of one data set."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from training.assess import Assessment, assess, baseline_reports, gate
 from training.data.dataset import Dataset
+from training.evaluate_recall import RecallReport
 from training.export import export, export_check
 from training.gate import Decision
 from training.layers.fitted import encodings_of
@@ -99,12 +100,19 @@ def export_model(trained: TrainedModel, directory: Path, dataset: Dataset) -> fl
 def evaluation(dataset: Dataset, assessments: Sequence[Assessment]) -> Evaluation:
     """All assessments as one report, the rankers beside popularity and random."""
     rankings = [each.ranking for each in assessments if each.ranking is not None]
-    recalls = [each.recall for each in assessments if each.recall is not None]
+    recalls = {each.name: each.recall for each in assessments if each.recall is not None}
     return Evaluation(
         about=_about(dataset),
         rankings=[*rankings, *baseline_reports(dataset)] if rankings else (),
-        recall=recalls[0] if recalls else None,
+        recall=_together(recalls) if recalls else None,
     )
+
+
+def _together(reports: Mapping[str, RecallReport]) -> RecallReport:
+    """The recall models beside each other and before the baselines; all were asked the same cases."""
+    first = next(iter(reports.values()))
+    models = {name: report.metrics[name] for name, report in reports.items()}
+    return replace(first, metrics=models | {name: found for name, found in first.metrics.items() if name not in models})
 
 
 def _about(dataset: Dataset) -> dict[str, str]:

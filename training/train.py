@@ -91,7 +91,8 @@ def train(
         if not len(examples):
             raise ConfigError(f"{name} samples: expected at least one slate to learn from, received none")
     fitted = fit(train_examples.samples, layout, encodings, min_count=config.inputs.min_count)
-    files = RunFiles(config, blueprint_of(config, layout, encodings, fitted))
+    seen_until_ms = max(int(part.slates.time_ms.max()) for part in (training, validation))
+    files = RunFiles(config, blueprint_of(config, layout, encodings, fitted), seen_until_ms)
     _open(directory, files)
     run = _Run(files, directory, train_examples, validation_examples, on_progress or (lambda _: None))
     run.run()

@@ -41,11 +41,13 @@ class TrainedModel:
         model: The model, with the weights of its best epoch.
         config: The run.
         history: What each epoch reached.
+        seen_until_ms: Time of the latest slate that it was trained or chosen with, Unix milliseconds.
     """
 
     model: Model
     config: RunConfig
     history: History
+    seen_until_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +57,12 @@ class RunFiles:
     Attributes:
         config: The run.
         blueprint: What the data told the model.
+        seen_until_ms: Time of the latest slate of training and validation, Unix milliseconds; 0 = none was seen.
     """
 
     config: RunConfig
     blueprint: Blueprint
+    seen_until_ms: int = 0
 
     def write(self, directory: Path) -> None:
         """Writes `run.json` and `fitted.npz`."""
@@ -89,7 +93,8 @@ class RunFiles:
             raise TrainedError(f"{directory}: expected a training run's directory, received {error}") from None
         config = parse_config(table["config"], str(directory / RUN_FILE))
         encodings: Encodings = {name: (Encoding(e), vocabulary) for name, (e, vocabulary) in table["encodings"].items()}
-        return cls(config, blueprint_of(config, Layout.from_strings(table["layout"]), encodings, fitted))
+        blueprint = blueprint_of(config, Layout.from_strings(table["layout"]), encodings, fitted)
+        return cls(config, blueprint, table["seen_until_ms"])
 
     def same_as(self, other: "RunFiles") -> bool:
         """Whether the other run would train the same model on the same samples."""
@@ -111,6 +116,7 @@ class RunFiles:
             "config": self.config.to_dict(),
             "layout": self.blueprint.layout.to_strings(),
             "encodings": encodings,
+            "seen_until_ms": self.seen_until_ms,
         }
         return json.loads(json.dumps(description))
 
@@ -156,4 +162,4 @@ def load_trained(directory: Path) -> TrainedModel:
         raise TrainedError(f"{directory}: expected a finished run, received one that was interrupted") from None
     model = build(files)
     tf.train.Checkpoint(model=model).read(str(directory / BEST)).assert_existing_objects_matched().expect_partial()
-    return TrainedModel(model, files.config, history)
+    return TrainedModel(model, files.config, history, files.seen_until_ms)

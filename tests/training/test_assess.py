@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.training.worlds import ENCODINGS, toy_world
 from training.assess import Assessment, assess, gate
 from training.data.dataset import Dataset
@@ -12,7 +14,7 @@ from training.data.split import Split
 from training.export import export
 from training.layers.fitted import fit
 from training.run_config import choose, parse_config
-from training.trained import RunFiles, TrainedModel, blueprint_of, build
+from training.trained import RunFiles, TrainedError, TrainedModel, blueprint_of, build
 
 SAMPLES = toy_world(60, seed=1).samples
 
@@ -33,7 +35,7 @@ def dataset(samples: Samples) -> Dataset:
     return Dataset(about=nothing, catalog=catalog, at=nothing, split=parts, rooms=nothing, enters=nothing)
 
 
-def untrained(samples: Samples, candidate: str) -> TrainedModel:
+def untrained(samples: Samples, candidate: str, seen_until_ms: int = -1) -> TrainedModel:
     """A ranker with the weights that it starts from."""
     table = {
         "model": "mmoe",
@@ -44,7 +46,9 @@ def untrained(samples: Samples, candidate: str) -> TrainedModel:
     config = parse_config(table, "test")
     layout = choose(samples.layout, config.features, ("enter",))
     fitted = fit(repacked(samples, layout), layout, ENCODINGS, min_count=1)
-    return TrainedModel(build(RunFiles(config, blueprint_of(config, layout, ENCODINGS, fitted))), config, [])
+    return TrainedModel(
+        build(RunFiles(config, blueprint_of(config, layout, ENCODINGS, fitted))), config, [], seen_until_ms
+    )
 
 
 def judged(trained: TrainedModel, samples: Samples, base_path: Path) -> tuple[Assessment, Any]:
@@ -71,3 +75,9 @@ def test_a_candidate_is_refused_where_the_samples_lack_what_the_serving_model_re
     (reason,) = decision.reasons
     assert reason.startswith("version 1, which serves, cannot be compared on these samples: candidate_ids: expected")
     assert decision.notes == ()
+
+
+def test_a_model_is_not_judged_on_what_it_was_trained_with() -> None:
+    # The first slate of the toy world is at 0 ms.
+    with pytest.raises(TrainedError, match=r"mmoe: expected a test part after all .*, until 0, received one from 0 on"):
+        assess(untrained(SAMPLES, "streamer.id", seen_until_ms=0), dataset(SAMPLES))

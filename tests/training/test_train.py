@@ -105,6 +105,12 @@ def entry(validation_loss: float) -> dict[str, float]:
     return {"validation_loss": validation_loss}
 
 
+def test_a_trained_model_says_until_when_it_has_seen_samples(tmp_path: Path):
+    train(config(1), TRAINING, VALIDATION, tmp_path / "run", encodings=ENCODINGS)
+    # The toy world has a slate a second from 0 on: 40 of validation, 120 of training.
+    assert load_trained(tmp_path / "run").seen_until_ms == 119_000
+
+
 def test_the_best_epoch_is_the_first_with_the_lowest_validation_loss():
     assert best_epoch([entry(0.5), entry(0.4), entry(0.4), entry(0.6)]) == 2
 

@@ -23,8 +23,8 @@ from feature_service.client import FeatureServiceClient
 from feature_service.commands.ask import slate_table
 from protos.onair.v1 import recommendation_pb2 as pb
 from serving.verbs import UserError
+from training.commands.fractions import add_fractions
 from training.data.samples_io import read_sample_about
-from training.data.split import FRACTIONS
 from training.demo import DemoFolders, models_for, running_stack, typical_viewers
 
 VIEWERS = 3
@@ -35,9 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the arguments."""
     parser.add_argument("--out", type=Path, required=True, help="the demo's folder; must not exist")
     parser.add_argument("--log", help="URI of an event log of yours; default: a simulated one")
-    parser.add_argument(
-        "--fractions", type=float, nargs=3, default=FRACTIONS, help="of the slates, for training, validation and test"
-    )
+    add_fractions(parser)
     parser.add_argument("-k", type=int, default=8, help="length of the slates (default %(default)s)")
 
 

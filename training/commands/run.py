@@ -2,7 +2,8 @@
 
 Every model is judged on the test part beside popularity and random, and compared with the version that serves today:
 one that is worse beyond the tolerance, answers with numbers that are not finite, or reads features that the catalogue
-lacks is not published, and the exit status is 1. A run that was interrupted goes on from its last checkpoint.
+lacks is not published, and the exit status is 1. A training that was interrupted goes on from its last checkpoint; of
+several models, name those that are not finished yet with --model.
 
 Examples:
   python -m training run --samples run/samples --work run/training --models run/models
@@ -18,9 +19,9 @@ from pathlib import Path
 
 from rich.console import Console
 
+from training.commands.fractions import add_fractions
 from training.commands.progress import epochs
 from training.data.dataset import Dataset
-from training.data.split import FRACTIONS
 from training.report import print_report, write_report
 from training.run import ModelRun, Places, evaluation, run_model
 from training.run_config import load_config
@@ -36,9 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--models", type=Path, required=True, help="folder of the models' base paths")
     parser.add_argument("--model", action="append", metavar="NAME", help=f"may be repeated; default {' '.join(MODELS)}")
     parser.add_argument("--config", action="append", type=Path, metavar="FILE", help="a configuration of your own")
-    parser.add_argument(
-        "--fractions", type=float, nargs=3, default=FRACTIONS, help="of the slates, for training, validation and test"
-    )
+    add_fractions(parser)
     parser.add_argument("--server", action="append", default=[], metavar="HOST:PORT", help="wait until it serves")
     parser.add_argument("--json", action="store_true", help="print JSON, and no progress")
 

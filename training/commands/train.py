@@ -11,6 +11,7 @@ import json
 import sys
 from pathlib import Path
 
+from training.commands.fractions import add_fractions
 from training.commands.progress import epochs
 from training.data.dataset import Dataset
 from training.layers.fitted import encodings_of
@@ -23,13 +24,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--samples", required=True, help="URI of the sample set")
     parser.add_argument("--config", type=Path, required=True, help="the run's configuration, TOML")
     parser.add_argument("--out", type=Path, required=True, help="the run's folder")
+    add_fractions(parser)
     parser.add_argument("--json", action="store_true", help="print the history as JSON, and no progress")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Trains."""
     config = load_config(arguments.config)
-    dataset = Dataset.read(arguments.samples)
+    dataset = Dataset.read(arguments.samples, tuple(arguments.fractions))
     with epochs(config.model, quiet=arguments.json) as progress:
         trained = train(
             config,
