@@ -19,6 +19,10 @@ SEGMENTS = ("all", "new", "repeat")
 """All cases; those whose viewer never entered the streamer before; those whose viewer did."""
 
 
+class NoCaseError(ValueError):
+    """Samples in which nobody entered a room that is known."""
+
+
 @dataclass(frozen=True, slots=True)
 class RecallCases:
     """Questions with their answer, a row a case; one target a case.
@@ -140,12 +144,13 @@ def evaluate_recall(
         replicates: Of the bootstrap; 0 leaves the intervals out.
 
     Raises:
-        ValueError: There is no case, or a scorer does not give one score a candidate.
+        NoCaseError: There is no case.
+        ValueError: A scorer does not give one score a candidate.
     """
     known = np.flatnonzero(np.isin(cases.room, rooms.room))
     asked = _draw(cases.take(known), most_cases, np.random.default_rng(seed))
     if not len(asked):
-        raise ValueError(f"cases: expected an entered room with a version, received {len(cases)} cases without")
+        raise NoCaseError(f"cases: expected an entered room with a version, received {len(cases)} cases without")
     ranked = _rank(asked, rooms, scorers)
     mean = float(ranked.candidates.mean())
     kept = tuple(k for k in sorted(set(ks)) if k <= mean / 10)

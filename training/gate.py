@@ -78,6 +78,8 @@ def decide(
     reasons, notes = list(problems), []
     if serving is None and not problems:
         notes.append("no model serves: nothing to compare with")
+    elif serving is not None and not serving:
+        notes.append("not compared: the serving model has no number on these samples")
     for name, theirs in (serving or {}).items():
         reason, note = _compare(name, candidate.get(name), theirs, tolerance or Tolerance())
         reasons += reason

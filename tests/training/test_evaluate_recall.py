@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from training.data.samples import RoomVersions
-from training.evaluate_recall import RecallCases, evaluate_recall
+from training.evaluate_recall import NoCaseError, RecallCases, evaluate_recall
 from training.recall_baselines import Case, Enters, RecentPopularity, TwoTower, recall_baselines
 
 HOUR_MS = 3_600_000
@@ -98,7 +98,7 @@ def test_a_target_without_any_version_is_left_out_and_counted() -> None:
 
 
 def test_no_case_at_all_is_an_error() -> None:
-    with pytest.raises(ValueError, match="expected an entered room with a version, received 1 cases without"):
+    with pytest.raises(NoCaseError, match="expected an entered room with a version, received 1 cases without"):
         evaluate_recall(cases_of((10, 1, 1, 7, 7)), twenty_rooms(), {"order": by_room}, NO_ENTERS)
 
 

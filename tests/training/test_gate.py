@@ -42,6 +42,11 @@ def test_a_difference_that_sampling_explains_is_tolerated(auc: float, accepted: 
     assert decide({"gift.auc": Measure(auc)}, serving, tolerance=TOLERANCE).accepted is accepted
 
 
+def test_a_comparison_of_nothing_is_noted() -> None:
+    # Recall has no number at all where fewer than ten rooms are on air.
+    assert decide({}, {}).notes == ("not compared: the serving model has no number on these samples",)
+
+
 def test_every_reason_is_given() -> None:
     assert len(decide(candidate(auc=0.5, log_loss=0.9), SERVING, tolerance=TOLERANCE).reasons) == 2
 

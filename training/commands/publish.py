@@ -8,10 +8,12 @@ Example:
 
 import argparse
 import json
+import math
 import sys
 from dataclasses import asdict
 from pathlib import Path
 
+from serving.verbs import UserError
 from training.manifest import Provenance, git_revision
 from training.publish import KEEP, TIMEOUT_S, Published, publish
 
@@ -38,7 +40,7 @@ def add_target(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Publishes."""
-    metrics = json.loads(arguments.metrics.read_text()) if arguments.metrics else {}
+    metrics = read_metrics(arguments.metrics) if arguments.metrics else {}
     provenance = Provenance(
         data_from_ms=arguments.data_from_ms,
         data_until_ms=arguments.data_until_ms,
@@ -56,6 +58,24 @@ def run(arguments: argparse.Namespace) -> int:
         timeout_s=arguments.timeout,
     )
     return tell(published, as_json=arguments.json)
+
+
+def read_metrics(path: Path) -> dict[str, float | None]:
+    """The numbers of a JSON file by name; null where one is undefined.
+
+    Raises:
+        UserError: The file holds something else.
+    """
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise UserError(f"{path}: expected JSON, received a file in which {error}") from None
+    if not isinstance(found, dict):
+        raise UserError(f"{path}: expected an object of numbers by name, received {type(found).__name__}")
+    for name, value in found.items():
+        if value is not None and not (type(value) in (int, float) and math.isfinite(value)):
+            raise UserError(f"{path}: {name}: expected a finite number or null, received {value!r}")
+    return found
 
 
 def tell(published: Published, *, as_json: bool) -> int:
