@@ -53,7 +53,7 @@ def test_product_cross_entropy_is_finite_where_the_product_is_0_or_1():
         loss = product_cross_entropy(vector(0, 1, 1), pairs)
     # -log(1 - σ(90)²) ≈ 90 - log 2, -log(σ(-90)²) = 180, -log σ(-90) = 90
     assert float(loss) == pytest.approx((90 - log(2) + 180 + 90) / 3, rel=1e-5)
-    assert np.isfinite(tape.gradient(loss, pairs)).all()
+    assert np.isfinite(tape.gradient(loss, pairs)).all()  # pyright: ignore[reportArgumentType, reportCallIssue]
 
 
 def test_a_conversion_without_a_click_teaches_the_click_alone():
@@ -62,7 +62,7 @@ def test_a_conversion_without_a_click_teaches_the_click_alone():
     with tf.GradientTape() as tape:
         tape.watch(pairs)
         loss = product_cross_entropy(vector(0), pairs)
-    assert tape.gradient(loss, pairs).numpy()[0] == pytest.approx([0.0, 0.0], abs=1e-6)
+    assert tape.gradient(loss, pairs).numpy()[0] == pytest.approx([0.0, 0.0], abs=1e-6)  # pyright: ignore[reportAttributeAccessIssue]
 
 
 @pytest.mark.parametrize("loss", [binary_cross_entropy, log_squared_error])
@@ -71,7 +71,7 @@ def test_a_masked_example_has_no_gradient(loss):
     with tf.GradientTape() as tape:
         tape.watch(outputs)
         value = loss(vector(1, 0, 1), outputs, vector(1, 0, 1))
-    gradient = tape.gradient(value, outputs).numpy()
+    gradient = tape.gradient(value, outputs).numpy()  # pyright: ignore[reportAttributeAccessIssue]
     assert gradient[1] == 0.0
     assert gradient[0] != 0.0
 
@@ -87,7 +87,7 @@ def test_the_gradient_of_binary_cross_entropy_is_probability_minus_label():
         tape.watch(logits)
         loss = binary_cross_entropy(vector(1, 0), logits)
     expected = [(sigmoid(0.7) - 1) / 2, sigmoid(-0.2) / 2]
-    assert tape.gradient(loss, logits).numpy() == pytest.approx(expected, rel=1e-5)
+    assert tape.gradient(loss, logits).numpy() == pytest.approx(expected, rel=1e-5)  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def state(gaps: list[list[float]], last: float = 0.0) -> Frequencies:
@@ -143,9 +143,10 @@ def test_the_corrected_softmax_is_that_of_the_paper_even_for_very_rare_items():
     items = tf.constant([[0.8, 0.6], [0.0, 1.0]])
     log_probability = vector(log(0.5), log(1e-9))  # tfrs itself would clip 1e-9 to 1e-6.
     task = tfrs.tasks.Retrieval(
-        loss=keras.losses.CategoricalCrossentropy(from_logits=True, reduction="none"), temperature=0.5
+        loss=keras.losses.CategoricalCrossentropy(from_logits=True, reduction="none"),  # pyright: ignore[reportArgumentType]
+        temperature=0.5,
     )
-    loss = task(*append_correction(queries, items, log_probability, 0.5)).numpy()
+    loss = task(*append_correction(queries, items, log_probability, 0.5)).numpy()  # pyright: ignore[reportCallIssue]
     scores = queries.numpy() @ items.numpy().T / 0.5 - log_probability.numpy()
     expected = [-scores[i, i] + log(exp(scores[i, 0]) + exp(scores[i, 1])) for i in range(2)]
     assert loss == pytest.approx(expected, rel=1e-5)

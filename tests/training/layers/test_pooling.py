@@ -30,6 +30,6 @@ def test_masked_steps_get_no_gradient():
     with tf.GradientTape() as tape:
         tape.watch(STEPS)
         result = tf.reduce_sum(pooling(STEPS, mask) ** 2)
-    gradient = tape.gradient(result, STEPS).numpy()
+    gradient = tape.gradient(result, STEPS).numpy()  # pyright: ignore[reportAttributeAccessIssue]
     assert not gradient[:, [1, 3]].any()
     assert gradient[:, [0, 2]].any()

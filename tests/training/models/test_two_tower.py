@@ -60,7 +60,7 @@ def test_only_entered_rooms_are_examples():
 
 
 def test_the_loss_is_the_corrected_softmax_over_the_batch(model: TwoTower):
-    model.validation_gap.assign(tf.random.uniform(model.gap.shape, 2.0, 50.0))
+    model.validation_gap.assign(tf.random.uniform(model.gap.shape, 2.0, 50.0))  # pyright: ignore[reportArgumentType]
     inputs = batch(SAMPLES, [1, 2, 3], [1, 2, 3])
     scores = corrected_scores(model, inputs)
     expected = np.mean([np.log(np.exp(scores[i]).sum()) - scores[i, i] for i in range(3)])
