@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PY := $(BIN)/python
 PYTAG := $(shell $(PYTHON) -c 'import sys; print("py%d%d" % sys.version_info[:2])')
-STAMP := $(VENV)/.installed
+STAMP := $(VENV)/.installed-$(PYTAG)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup protos lint types demo test bench requirements clean
@@ -15,12 +15,16 @@ help:  ## Show this list.
 
 setup: $(STAMP)  ## Create .venv with the pinned requirements of this Python (3.11 or 3.12).
 
+# The environment is made anew for another Python, and after a set-up that broke off.
 $(STAMP): requirements/development-$(PYTAG).txt requirements/uv.txt pyproject.toml protos/build_hook.py $(wildcard protos/onair/v1/*.proto)
-	$(PYTHON) -m venv $(VENV)
+	$(PYTHON) -m venv $(if $(wildcard $@),,--clear) $(VENV)
 	$(BIN)/pip install --quiet --require-hashes -r requirements/uv.txt
 	$(BIN)/uv pip install --python $(PY) --no-deps --require-hashes -r requirements/development-$(PYTAG).txt
 	$(BIN)/uv pip install --python $(PY) --quiet --no-deps --no-build-isolation -e .
 	@touch $@
+
+requirements/development-%.txt:
+	@echo "PYTHON=$(PYTHON): expected Python 3.11 or 3.12, received $*" >&2; exit 1
 
 protos: setup  ## Generate the protobuf modules again after a change of a .proto file.
 	$(PY) protos/build_hook.py
@@ -30,17 +34,17 @@ lint: setup  ## Formatting and lint (ruff).
 	$(BIN)/ruff check .
 
 types: setup  ## Types (pyright: strict for the online code, basic for training and tests).
-	$(BIN)/pyright
+	$(BIN)/pyright --pythonpath $(PY)
 
 demo: setup  ## The main job, from an event log to slates of a running stack. DATA=<event log>: on yours (FRACTIONS="0.7 0.1 0.2").
-	rm -rf $(OUT)
-	$(PY) -m training demo --out $(OUT) $(if $(DATA),--log $(DATA)) $(if $(FRACTIONS),--fractions $(FRACTIONS))
+	$(if $(filter demo,$(OUT)),rm -rf demo)
+	$(PY) -m training demo --out "$(OUT)" $(if $(DATA),--log "$(DATA)") $(if $(FRACTIONS),--fractions $(FRACTIONS))
 
 test: setup  ## All tests, under 15 minutes on two cores.
 	$(BIN)/pytest
 
 bench: setup  ## Recommend beside bare Predicts, replay rate, start-up, memory; about five minutes. JSON=<file>.
-	$(PY) -m tests.benchmarks $(if $(JSON),--json $(JSON))
+	$(PY) -m tests.benchmarks $(if $(JSON),--json "$(JSON)")
 
 requirements: setup  ## Compile the hash-pinned requirement files again.
 	bash requirements/compile.sh

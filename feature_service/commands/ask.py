@@ -14,6 +14,7 @@ import grpc.aio
 from google.protobuf.json_format import MessageToJson
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from feature_service.client import FeatureServiceClient
 from feature_service.features.view import Context
@@ -46,7 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
         message = answer if arguments.explain else answer.answer
         sys.stdout.write(MessageToJson(message, preserving_proto_field_name=True) + "\n")
         return 0
-    console = Console(markup=False, emoji=False)  # titles are streamers' own words
+    console = Console(markup=False, emoji=False)
     console.print(slate_table(arguments.user, answer.answer))
     for each in answer.answer.degraded:
         console.print(f"degraded {each.stage}: {each.cause}; instead: {each.fallback}", style="yellow")
@@ -58,13 +59,15 @@ def run(arguments: argparse.Namespace) -> int:
 def slate_table(user_id: str, answer: pb.RecommendResponse) -> Table:
     """The slate as a table for people."""
     versions = ", ".join(f"{name} v{version}" for name, version in sorted(answer.model_versions.items()))
-    table = Table(title=f"{user_id}: {len(answer.rooms)} rooms ({versions or 'no model'})", title_justify="left")
+    title = Text(f"{user_id}: {len(answer.rooms)} rooms ({versions or 'no model'})", "table.title")
+    table = Table(title=title, title_justify="left")
     for column in ("#", "room", "category", "title", "score", "reason", "recalled by"):
         table.add_column(column, overflow="fold")
     for room in answer.rooms:
         channels = ", ".join(room.channels)
         place, score = str(room.position + 1), f"{room.score:.3f}"
-        table.add_row(place, room.room_id, room.category, room.title, score, room.reason, channels)
+        cells = (place, room.room_id, room.category, room.title, score, room.reason, channels)
+        table.add_row(*map(Text, cells))  # as it is: a title may look like mark-up
     return table
 
 

@@ -75,7 +75,7 @@ with socket.create_server(("127.0.0.1", int(sys.argv[1].removeprefix("--port="))
 
 
 def test_a_started_server_is_stopped_at_the_end_of_the_block(monkeypatch, tmp_path):
-    monkeypatch.setenv("TF_MODEL_SERVER", str(program(tmp_path, f"exec {sys.executable} -c '{LISTENER}' $*")))
+    monkeypatch.setenv("TF_MODEL_SERVER", str(program(tmp_path, f"exec '{sys.executable}' -c '{LISTENER}' $*")))
 
     with launch.start_model_server({}, log_path=tmp_path / "log") as started:
         assert started.target == f"127.0.0.1:{started.port}"
