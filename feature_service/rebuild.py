@@ -1,6 +1,5 @@
 """Rebuild: makes the store again from the log, or fills in what a new feature asks the records to remember."""
 
-import logging
 from collections.abc import Callable
 from pathlib import Path
 
@@ -22,8 +21,6 @@ CHECKPOINT_EVERY = 200_000
 """Events between two checkpoints: bounds the memory of what has changed."""
 
 OnProgress = Callable[[int], None]
-
-log = logging.getLogger(__name__)
 
 
 def rebuild(data: Path, catalog: Catalog, on_progress: OnProgress) -> int:

@@ -1,7 +1,5 @@
 """Room vectors: keeps the live index in step with the rooms on air, for one version of the room tower."""
 
-import logging
-
 import numpy as np
 
 from feature_service.features.state import State
@@ -17,8 +15,6 @@ BATCH = 512
 TIMEOUT_S = 5.0
 
 _NO_CONTEXT = Context()
-
-log = logging.getLogger(__name__)
 
 
 class RoomVectors:

@@ -7,12 +7,11 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from feature_service.features.layout import CANDIDATE_FLOATS, CANDIDATE_IDS, CANDIDATE_VECTORS, Layout
+from feature_service.features.layout import CANDIDATE_TENSORS, Layout
 from training.data.examples import Examples, repack
 from training.data.samples import Samples, Slates
 from training.export import read_layout
 
-_CANDIDATE = (CANDIDATE_FLOATS, CANDIDATE_IDS, CANDIDATE_VECTORS)
 _BATCH = 4096
 
 
@@ -56,7 +55,7 @@ class PublishedModel:
         Raises:
             LayoutMismatchError: The tensors lack a column that the model reads.
         """
-        candidate = {name: values for name, values in tensors.items() if name in _CANDIDATE}
+        candidate = {name: values for name, values in tensors.items() if name in CANDIDATE_TENSORS}
         return self._vectors("room", repack(candidate, layout, self.layout))
 
     def _vectors(self, signature: str, tensors: dict[str, NDArray[Any]]) -> NDArray[np.float32]:

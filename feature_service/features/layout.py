@@ -22,6 +22,9 @@ DTYPES = {
 }
 """The packed tensors and their dtypes. User and history tensors have leading dimension 1, candidate tensors N."""
 
+CANDIDATE_TENSORS = (CANDIDATE_FLOATS, CANDIDATE_IDS, CANDIDATE_VECTORS)
+"""The packed tensors with a row a candidate; the others have one row a user."""
+
 HEADS = "heads"
 """The output of the `layout` signature that lists the ranker's heads (empty for recall models)."""
 

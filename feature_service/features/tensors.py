@@ -19,7 +19,6 @@ Tensors = dict[str, NDArray[Any]]
 """Packed tensors by name."""
 
 _HISTORY = (packed.HISTORY_FLOATS, packed.HISTORY_IDS)
-_CANDIDATE = (packed.CANDIDATE_FLOATS, packed.CANDIDATE_IDS, packed.CANDIDATE_VECTORS)
 
 _Value = Callable[[View], NDArray[Any]]
 _Plan = list[tuple[int | slice, _Value]]
@@ -87,7 +86,7 @@ def _item_shape(tensor: TensorLayout) -> tuple[int, ...]:
 
 
 def _fill(name: str, item_shape: tuple[int, ...], plan: _Plan, view: View) -> NDArray[Any]:
-    rows = len(view.room) if name in _CANDIDATE else 1
+    rows = len(view.room) if name in packed.CANDIDATE_TENSORS else 1
     filled = np.empty((rows, *item_shape), packed.DTYPES[name])
     for place, value in plan:
         filled[..., place] = value(view)

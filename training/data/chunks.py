@@ -4,13 +4,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from feature_service.features.layout import DTYPES, Layout, TensorLayout
+from feature_service.features.layout import CANDIDATE_TENSORS, DTYPES, Layout, TensorLayout
 from feature_service.features.tensors import Tensors
 from training.data.requests import Numbered
 from training.data.samples import Candidates, Slates
 from training.heads import HEAD_NAMES
 
-CANDIDATE_TENSORS = ("candidate_floats", "candidate_ids", "candidate_vectors")
 """The tensors with a row a candidate; the others have a row a slate."""
 
 _ROWS_PER_SLATE = 10  # For the first allocation; a chunk ends when either side is full.

@@ -7,14 +7,14 @@ import numpy as np
 
 from feature_service.features.catalog import Catalog
 from feature_service.features.events import Event, EventKind
-from feature_service.features.layout import DTYPES, Layout
+from feature_service.features.layout import CANDIDATE_TENSORS, DTYPES, Layout
 from feature_service.features.reducers import Entity
 from feature_service.features.schema import Feature, key_of
 from feature_service.features.state import State
 from feature_service.features.tensors import TensorBuilder, Tensors
 from feature_service.features.view import Context
 from feature_service.live.table import LiveTable
-from training.data.chunks import CANDIDATE_TENSORS, item_shape
+from training.data.chunks import item_shape
 from training.data.samples import RoomVersions
 
 CARRIED = (

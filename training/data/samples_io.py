@@ -12,8 +12,8 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from pyarrow import fs
 
-from feature_service.features.layout import Layout, LayoutError
-from training.data.chunks import CANDIDATE_TENSORS, Chunk, item_shape
+from feature_service.features.layout import CANDIDATE_TENSORS, Layout, LayoutError
+from training.data.chunks import Chunk, item_shape
 from training.data.errors import DataError
 from training.data.join import EnterColumns
 from training.data.locations import first_line, locate
