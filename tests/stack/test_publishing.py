@@ -51,11 +51,13 @@ def agreement(explained: pb.ExplainResponse, first: dict[str, float]) -> float:
 
 
 async def ask_until(stop: asyncio.Event, stack: Stack) -> list[pb.ExplainResponse]:
-    """One client's answers."""
+    """One client's answers, the last to a request that was sent after the stop."""
     answers: list[pb.ExplainResponse] = []
-    while not stop.is_set():
+    while True:
+        last = stop.is_set()
         answers.append(await stack.client.explain(USER))
-    return answers
+        if last:
+            return answers
 
 
 async def answers_while(stack: Stack, change: Callable[[], Awaitable[None]]) -> list[pb.ExplainResponse]:
