@@ -3,16 +3,13 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from feature_service.clock import NowMs, clock_from, wall_clock
-from feature_service.features.catalog import Catalog, build_catalog
+from feature_service.features.catalog import build_catalog
 from feature_service.features.duplicates import Duplicates
 from feature_service.features.state import State
 from feature_service.filters import FILTERS
@@ -20,17 +17,18 @@ from feature_service.live.table import LiveTable
 from feature_service.log.local import LocalLog
 from feature_service.models import ModelServers
 from feature_service.pipeline import Pipeline
-from feature_service.rank import user_vector
-from feature_service.recall import CHANNELS, Resources
+from feature_service.recall import CHANNELS
+from feature_service.recall.asking import Asking
 from feature_service.rerank import RERANKERS
 from feature_service.rollout import Rollout
 from feature_service.service import FeatureService
 from feature_service.settings import Settings, SettingsError
-from feature_service.stages import Request, World
+from feature_service.stages import Channel, Scorer, Served
 from feature_service.stores.keeper import StateKeeper
 from feature_service.stores.protocol import Store, StoreError
 from feature_service.stores.sqlite import SqliteStore
 from feature_service.writer import Writer
+from serving import contract
 
 LOG_FOLDER = "log"
 STORE_FILE = "store.sqlite"
@@ -100,7 +98,16 @@ def _open(settings: Settings, data: Path, targets: Sequence[str], *, as_of_log: 
     event_log = LocalLog.open(data / LOG_FOLDER, base=state.position)
     now_ms = _clock(event_log, as_of_log=as_of_log)
     servers = ModelServers(targets)
-    rollout = _rollout(settings, catalog, servers, state, live, now_ms)
+    asking = Asking(servers, settings.service.deadline_ms / 1000)
+    channels = {name: make(asking) for name, make in CHANNELS.items()}
+    rollout = Rollout(
+        servers=servers,
+        catalog=catalog,
+        state=state,
+        live=live,
+        signatures=_signatures(settings, channels),
+        now_ms=now_ms,
+    )
     writer = Writer(
         log=event_log,
         state=state,
@@ -122,7 +129,7 @@ def _open(settings: Settings, data: Path, targets: Sequence[str], *, as_of_log: 
         keeper=keeper,
         writer=writer,
         rollout=rollout,
-        pipeline=_pipeline(settings, servers),
+        pipeline=_pipeline(settings, servers, channels),
         now_ms=now_ms,
     )
     return _Parts(service, servers, event_log, store)
@@ -139,32 +146,19 @@ def _clock(event_log: LocalLog, *, as_of_log: bool) -> NowMs:
     return clock_from(last_ms)
 
 
-def _rollout(
-    settings: Settings, catalog: Catalog, servers: ModelServers, state: State, live: LiveTable, now_ms: NowMs
-) -> Rollout:
-    recall_model = settings.service.recall_model
-    rankers = {scene.ranker for scene in settings.scenes.values() if scene.ranker}
-    return Rollout(
-        servers=servers,
-        catalog=catalog,
-        state=state,
-        live=live,
-        names=[recall_model, *sorted(rankers)],
-        recall_model=recall_model,
-        now_ms=now_ms,
-    )
+def _signatures(settings: Settings, channels: Mapping[str, Channel | Scorer]) -> dict[str, tuple[str, ...]]:
+    """The models that some scene needs, and the signatures of each: rankers, and what its channels ask."""
+    scenes = settings.scenes.values()
+    asked = sorted({name for scene in scenes for name in scene.channels})
+    served = {name: channel.signatures for name in asked if isinstance(channel := channels[name], Served)}
+    return served | {scene.ranker: (contract.SERVING_DEFAULT,) for scene in scenes if scene.ranker}
 
 
-def _pipeline(settings: Settings, servers: ModelServers) -> Pipeline:
+def _pipeline(settings: Settings, servers: ModelServers, channels: Mapping[str, Channel | Scorer]) -> Pipeline:
     service = settings.service
-
-    async def vector(request: Request, world: World) -> NDArray[np.float32]:
-        model = world.models[service.recall_model]
-        return await user_vector(model, servers, request, world, service.deadline_ms / 1000)
-
-    resources = Resources(user_vector=vector)
     return Pipeline(
-        channels={name: make(resources) for name, make in CHANNELS.items()},
+        channels={name: each for name, each in channels.items() if not isinstance(each, Scorer)},
+        scorers={name: each for name, each in channels.items() if isinstance(each, Scorer)},
         filters={name: make() for name, make in FILTERS.items()},
         rerankers={name: make() for name, make in RERANKERS.items()},
         servers=servers,

@@ -1,5 +1,6 @@
 """Composes the slate: a card for each room, with the reason that people read."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,7 +9,7 @@ from numpy.typing import NDArray
 from feature_service.features.reducers import Entry
 from feature_service.features.state import State
 from feature_service.recall import fresh, heat, hot
-from feature_service.stages import Ranked, Request, World
+from feature_service.stages import Ranked, Recalled, Request, World
 
 HEATING_LIFT = 2.0
 """A room is heating up when the rate of the last minute is at least so many times that of the last ten,"""
@@ -42,7 +43,9 @@ class Card:
     channels: tuple[str, ...]
 
 
-def compose(request: Request, world: World, ranked: Ranked, places: NDArray[np.intp]) -> tuple[Card, ...]:
+def compose(
+    request: Request, world: World, ranked: Ranked, places: NDArray[np.intp], recalled: Sequence[Recalled]
+) -> tuple[Card, ...]:
     """The slate as cards.
 
     Args:
@@ -50,11 +53,13 @@ def compose(request: Request, world: World, ranked: Ranked, places: NDArray[np.i
         world: The state.
         ranked: The ranked candidates.
         places: The slate: places in `ranked`, in its order, [≤ k].
+        recalled: What the channels found.
     """
     rows = ranked.candidates.rows[places]
     facts, room_keys = world.state.facts.rooms, world.state.rooms.fields["key"][rows]
     found = ranked.candidates.ranks[places] >= 0
-    reasons = _reasons(request, world, ranked.candidates.channels, rows, found)
+    brought_by = _brought_by(world, recalled, rows)
+    reasons = _reasons(request, world, ranked.candidates.channels, rows, found=found, brought_by=brought_by)
     return tuple(
         Card(
             room_id=room.room_id,
@@ -71,7 +76,13 @@ def compose(request: Request, world: World, ranked: Ranked, places: NDArray[np.i
 
 
 def _reasons(
-    request: Request, world: World, channels: tuple[str, ...], rows: NDArray[np.intp], found: NDArray[np.bool_]
+    request: Request,
+    world: World,
+    channels: tuple[str, ...],
+    rows: NDArray[np.intp],
+    *,
+    found: NDArray[np.bool_],
+    brought_by: list[str],
 ) -> list[str]:
     """The reason of each room: the first that holds, from the user's own to what holds for all, [n].
 
@@ -81,6 +92,7 @@ def _reasons(
         channels: The channels.
         rows: Rows of the slate's rooms, [n].
         found: Which channel found which room, bool [n, channels].
+        brought_by: The watched streamer that brought each room; empty = none, [n].
     """
     rooms = world.state.rooms.fields
     streamer_keys, categories = rooms["streamer"][rows].tolist(), rooms["category"][rows].tolist()
@@ -99,11 +111,24 @@ def _reasons(
             reasons.append("heating up now")
         elif by_fresh[place]:
             reasons.append("new here")
+        elif brought_by[place]:
+            reasons.append(f"because you watched {brought_by[place]}")
         elif favourite and favourite != streamer_keys[place]:
             reasons.append(f"because you watched {world.state.facts.streamers[favourite]}")
         else:
             reasons.append("popular now" if by_hot[place] else "for you")
     return reasons
+
+
+def _brought_by(world: World, recalled: Sequence[Recalled], rows: NDArray[np.intp]) -> list[str]:
+    """The watched streamer that brought each room, by the first channel that names one; empty = none does, [n]."""
+    brought_by = np.zeros(len(rows), np.int64)
+    for each in recalled:
+        if each.because is not None and len(each.rows):
+            hits = rows[:, None] == each.rows
+            named = np.where(hits.any(axis=1), each.because[hits.argmax(axis=1)], 0)
+            brought_by = np.where(brought_by, brought_by, named)
+    return [world.state.facts.streamers.get(key, "") for key in brought_by.tolist()]
 
 
 def _bonds(

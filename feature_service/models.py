@@ -1,7 +1,7 @@
 """Served models: one version with its layout, and the calls that the service makes of it."""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +20,15 @@ PREDICTIONS = "predictions"
 
 VECTOR = "vector"
 """Output of the signatures `user` and `room`: float32 [1 or N, width]."""
+
+STREAMER = "streamer"
+"""Output of a neighbour model: keys of streamers, best first, zeros behind, int64 [1 or N, M]."""
+
+SCORE = "score"
+"""Output of a neighbour model beside `streamer`, float32 [1 or N, M]; of a scorer of pairs, float32 [N]."""
+
+BECAUSE = "because"
+"""Output of a neighbour model: key of the watched streamer that brought each, int64 [1, M]."""
 
 _PROBE = np.zeros(1, np.int32)
 
@@ -93,10 +102,25 @@ class ServedModel:
         Raises:
             ServingError: The model server failed, or was late.
         """
+        return (await self.outputs(servers, signature, (output,), tensors, timeout_s))[output]
+
+    async def outputs(
+        self,
+        servers: ModelServers,
+        signature: str,
+        outputs: Sequence[str],
+        tensors: Mapping[str, NDArray[Any]],
+        timeout_s: float,
+    ) -> dict[str, NDArray[Any]]:
+        """Asks for several outputs of ready tensors.
+
+        Raises:
+            ServingError: The model server failed, or was late.
+        """
         answer = await servers.next().predict(
-            self.name, tensors, signature=signature, version=self.version, outputs=(output,), timeout_s=timeout_s
+            self.name, tensors, signature=signature, version=self.version, outputs=outputs, timeout_s=timeout_s
         )
-        return answer.outputs[output]
+        return answer.outputs
 
 
 async def bind(

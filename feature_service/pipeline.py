@@ -6,7 +6,7 @@ degraded, and carries its own explanation.
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -17,10 +17,13 @@ from feature_service.fusion import fuse, rank_by
 from feature_service.merge import merge
 from feature_service.models import ModelServers
 from feature_service.rank import predict_heads, view_of
-from feature_service.stages import Candidates, Channel, Filter, Ranked, Recalled, Request, ReRanker, World
+from feature_service.stages import Candidates, Channel, Filter, Ranked, Recalled, Request, ReRanker, Scorer, World
 from serving.errors import ServingError
 
 FALLBACK_CHANNEL = "hot"
+
+OTHERS_SHARE = 0.5
+"""Share of recall's time after which scorers no longer wait for what the other channels find."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +43,7 @@ class Degraded:
 
 @dataclass(frozen=True, slots=True)
 class StageTime:
-    """When a stage ran: milliseconds since the request's arrival."""
+    """When a stage ran: milliseconds since the request's arrival; a channel, `recall.hot`, runs within `recall`."""
 
     stage: str
     start_ms: float
@@ -96,7 +99,8 @@ class Pipeline:
     """The stages, by the names that scenes use.
 
     Attributes:
-        channels: Recall channels.
+        channels: Recall channels that find by themselves.
+        scorers: Recall channels that may need what the others found.
         filters: Filters.
         rerankers: Re-rankers.
         servers: The model servers.
@@ -106,6 +110,7 @@ class Pipeline:
     """
 
     channels: Mapping[str, Channel]
+    scorers: Mapping[str, Scorer]
     filters: Mapping[str, Filter]
     rerankers: Mapping[str, ReRanker]
     servers: ModelServers
@@ -187,7 +192,7 @@ class _Run:
         rows = ranked.candidates.rows[places]
         places = places[self._world.live.mask(rows, self._request.now_ms)][: self._request.k]
         self._trace.slate = places.tolist()
-        cards = compose(self._request, self._world, ranked, places)
+        cards = compose(self._request, self._world, ranked, places, self._trace.recalled)
         self._stage("compose")
         versions = {name: model.version for name, model in self._world.models.items()}
         return Outcome(self._request, cards, versions, self._trace)
@@ -211,28 +216,54 @@ class _Run:
 
     async def _ask(self, names: Collection[str]) -> list[Recalled]:
         """Asks channels at once; what is late or fails is left out."""
-        end_s = self._pipeline.timer() + self._left_s() * self._pipeline.channel_share
+        start_s, time_s = self._pipeline.timer(), self._left_s() * self._pipeline.channel_share
+        others: asyncio.Future[Sequence[Recalled]] = asyncio.get_running_loop().create_future()
         tasks: dict[str, asyncio.Task[Recalled]] = {}
         try:
-            self._start(tasks, names, waits=True)
+            self._start(tasks, names, others, waits=True)
             if tasks:
                 await asyncio.sleep(0)  # They make their calls, which are sent before what starts now has its turn.
-            self._start(tasks, names, waits=False)
-            if tasks:
-                await asyncio.wait(tasks.values(), timeout=max(end_s - self._pipeline.timer(), 0.0))
+            self._start(tasks, names, others, waits=False)
+            finders = [task for name, task in tasks.items() if name not in self._pipeline.scorers]
+            if len(finders) < len(tasks):
+                await self._wait(finders, start_s + time_s * OTHERS_SHARE)
+                others.set_result([task.result() for task in finders if task.done() and not task.exception()])
+            await self._wait(tasks.values(), start_s + time_s)
         finally:
             # The time is up, or the caller has gone: nobody waits for what is not there by now.
             for task in tasks.values():
                 task.cancel()
         return [found for name in names if (found := self._found(name, tasks[name]))]
 
-    def _start(self, tasks: dict[str, asyncio.Task[Recalled]], names: Iterable[str], *, waits: bool) -> None:
-        """Starts the channels that wait for somebody, or those that do not."""
-        limit = self._request.scene.rank_limit
+    def _start(
+        self,
+        tasks: dict[str, asyncio.Task[Recalled]],
+        names: Iterable[str],
+        others: Awaitable[Sequence[Recalled]],
+        *,
+        waits: bool,
+    ) -> None:
+        """Starts the channels that wait for somebody, as scorers do, or those that do not."""
+        request, world, limit = self._request, self._world, self._request.scene.rank_limit
         for name in names:
-            channel = self._pipeline.channels[name]
-            if channel.waits is waits:
-                tasks[name] = asyncio.create_task(channel.recall(self._request, self._world, limit))
+            if scorer := self._pipeline.scorers.get(name):
+                if waits:
+                    tasks[name] = asyncio.create_task(self._timed(name, scorer.score(request, world, others, limit)))
+            elif (channel := self._pipeline.channels[name]).waits is waits:
+                tasks[name] = asyncio.create_task(self._timed(name, channel.recall(request, world, limit)))
+
+    async def _timed(self, name: str, answer: Awaitable[Recalled]) -> Recalled:
+        """What a channel answers; when it worked stands in the trace."""
+        start_s = self._pipeline.timer()
+        try:
+            return await answer
+        finally:
+            self._note(f"recall.{name}", start_s, self._pipeline.timer())
+
+    async def _wait(self, tasks: Collection[asyncio.Task[Recalled]], until_s: float) -> None:
+        """Waits for all of them, but not beyond a time on the timer."""
+        if tasks:
+            await asyncio.wait(tasks, timeout=max(until_s - self._pipeline.timer(), 0.0))
 
     def _found(self, name: str, task: asyncio.Task[Recalled]) -> Recalled | None:
         if not task.done():
@@ -252,9 +283,12 @@ class _Run:
 
     def _stage(self, name: str) -> None:
         now_s = self._pipeline.timer()
-        start_ms, duration_ms = (self._mark_s - self._arrival_s) * 1000, (now_s - self._mark_s) * 1000
-        self._trace.stages.append(StageTime(name, start_ms, duration_ms))
+        self._note(name, self._mark_s, now_s)
         self._mark_s = now_s
+
+    def _note(self, name: str, start_s: float, end_s: float) -> None:
+        start_ms, duration_ms = (start_s - self._arrival_s) * 1000, (end_s - start_s) * 1000
+        self._trace.stages.append(StageTime(name, start_ms, duration_ms))
 
 
 def _by_score(

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from feature_service.features.view import View
 from feature_service.live.table import Rows
-from feature_service.models import PREDICTIONS, VECTOR, ModelServers, ServedModel
+from feature_service.models import PREDICTIONS, ModelServers, ServedModel
 from feature_service.stages import Request, World
 from serving import contract
 from serving.errors import ServerFailedError
@@ -31,16 +31,3 @@ async def predict_heads(model: ServedModel, servers: ModelServers, view: View, t
             f"{model.name}: expected predictions {list(expected)}, received {list(predictions.shape)}",
         )
     return predictions
-
-
-async def user_vector(
-    model: ServedModel, servers: ModelServers, request: Request, world: World, timeout_s: float
-) -> NDArray[np.float32]:
-    """The user's vector of the two-tower, float32 [width].
-
-    Raises:
-        ServingError: The model server failed, or was late.
-    """
-    view = view_of(request, world, np.zeros(0, np.intp))
-    vectors = await model.call(servers, contract.USER, VECTOR, view, timeout_s)
-    return vectors[0]

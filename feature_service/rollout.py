@@ -6,8 +6,8 @@ embedded by it.
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from types import MappingProxyType
 
 import numpy as np
@@ -32,16 +32,16 @@ class Generation:
 
     Attributes:
         models: The served models by name.
-        room_vectors: The live index of the two-tower among them; None while there is none.
+        room_vectors: The vectors of the rooms on air, by the name of the vector model.
     """
 
     models: Mapping[str, ServedModel] = field(default_factory=lambda: MappingProxyType({}))
-    room_vectors: RoomVectors | None = None
+    room_vectors: Mapping[str, RoomVectors] = field(default_factory=lambda: MappingProxyType({}))
 
     @property
-    def index(self) -> LiveIndex | None:
-        """The live index; None while no two-tower serves or no room is embedded."""
-        return None if self.room_vectors is None else self.room_vectors.index
+    def indexes(self) -> dict[str, LiveIndex]:
+        """The live indexes, by the name of the vector model; one without a room that is embedded is left out."""
+        return {name: vectors.index for name, vectors in self.room_vectors.items() if vectors.index is not None}
 
     @property
     def versions(self) -> dict[str, int]:
@@ -59,8 +59,7 @@ class Rollout:
         catalog: Catalog,
         state: State,
         live: LiveTable,
-        names: Sequence[str],
-        recall_model: str,
+        signatures: Mapping[str, tuple[str, ...]],
         now_ms: Callable[[], int],
     ) -> None:
         """Starts with no model.
@@ -72,8 +71,8 @@ class Rollout:
             catalog: What a layout may name.
             state: Where the rooms' features come from.
             live: The rooms on air.
-            names: Served names to follow.
-            recall_model: The one among them that has the signatures `user` and `room`.
+            signatures: The signatures that each model must have, by its served name; those with `room` are vector
+                models, and each has an index of its own.
             now_ms: The service's clock.
         """
         self.current = Generation()
@@ -82,29 +81,46 @@ class Rollout:
         self._catalog = catalog
         self._state = state
         self._live = live
-        self._names = names
-        self._recall_model = recall_model
+        self._signatures = signatures
         self._now_ms = now_ms
-        self._coming: RoomVectors | None = None
+        self._coming: dict[str, RoomVectors] = {}
         self._refused: dict[tuple[str, int], str] = {}
-        self._marked = asyncio.Event()
+        self._marked = {name: asyncio.Event() for name in signatures if self._is_vector_model(name)}
 
     def room_changed(self, row: int) -> None:
         """A room started, changed or went off air; its vector follows in every generation at hand."""
         on_air = self._live.on_air(row, self._now_ms())
-        for vectors in self._all_vectors():
+        for vectors in (*self.current.room_vectors.values(), *self._coming.values()):
             if on_air:
                 vectors.mark(np.array([row], np.intp))
-                self._marked.set()
+                self._marked[vectors.model.name].set()
             else:
                 vectors.drop(row)
 
     async def keep_embedding(self) -> None:
-        """Embeds rooms as they change, until cancelled."""
+        """Embeds rooms as they change, until cancelled; no vector model waits for another."""
+        await asyncio.gather(*map(self._keep_embedding, self._marked))
+
+    async def keep_following(self, poll_s: float) -> None:
+        """Asks the model servers for new versions, until cancelled; no model waits for another."""
+
+        async def keep(name: str) -> None:
+            while True:
+                await self._follow(name)
+                await asyncio.sleep(poll_s)
+
+        await asyncio.gather(*map(keep, self._signatures))
+
+    async def follow(self) -> None:
+        """Looks once, and switches to what is new and ready; a failure leaves the current versions as they are."""
+        await asyncio.gather(*map(self._follow, self._signatures))
+
+    async def _keep_embedding(self, name: str) -> None:
+        marked = self._marked[name]
         while True:
-            await self._marked.wait()
-            self._marked.clear()
-            vectors = self.current.room_vectors
+            await marked.wait()
+            marked.clear()
+            vectors = self.current.room_vectors.get(name)
             if vectors is None:
                 continue
             try:
@@ -112,26 +128,18 @@ class Rollout:
             except ServingError as error:
                 log.warning("rooms wait for their vectors: %s", error)
                 await asyncio.sleep(_RETRY_S)
-                self._marked.set()
+                marked.set()
 
-    async def keep_following(self, poll_s: float) -> None:
-        """Asks the model servers for new versions, until cancelled."""
-        while True:
-            await self.follow()
-            await asyncio.sleep(poll_s)
-
-    async def follow(self) -> None:
-        """Looks once, and switches to what is new and ready; a failure leaves the current versions as they are."""
-        for name in self._names:
-            try:
-                problem = await self._follow_one(name)
-            except ServingError as error:
-                problem = str(error)
-            if problem and self.problems.get(name) != problem:
-                log.warning("model %s: %s", name, problem)
-            self.problems.pop(name, None)
-            if problem:
-                self.problems[name] = problem
+    async def _follow(self, name: str) -> None:
+        try:
+            problem = await self._follow_one(name)
+        except ServingError as error:
+            problem = str(error)
+        if problem and self.problems.get(name) != problem:
+            log.warning("model %s: %s", name, problem)
+        self.problems.pop(name, None)
+        if problem:
+            self.problems[name] = problem
 
     async def _follow_one(self, name: str) -> str:
         """Switches to the newest version that can serve.
@@ -152,31 +160,31 @@ class Rollout:
 
     async def _bound(self, name: str, version: int) -> ServedModel | None:
         """The version, bound to the catalogue; None when it is refused for good."""
-        signatures = (contract.USER, contract.ROOM) if name == self._recall_model else (contract.SERVING_DEFAULT,)
         try:
-            return await bind(self._servers, self._catalog, name, version, signatures, ADMIN_TIMEOUT_S)
+            return await bind(self._servers, self._catalog, name, version, self._signatures[name], ADMIN_TIMEOUT_S)
         except (ValueError, RequestRefusedError) as error:
             self._refused[name, version] = str(error)
             return None
 
     async def _switch(self, model: ServedModel) -> None:
-        vectors = await self._embed_all(model) if model.name == self._recall_model else self.current.room_vectors
+        embedded = {model.name: await self._embed_all(model)} if self._is_vector_model(model.name) else {}
+        # What serves is read now: another model may have switched meanwhile.
         models = {**self.current.models, model.name: model}
-        self.current = replace(self.current, models=models, room_vectors=vectors)
+        self.current = Generation(models, {**self.current.room_vectors, **embedded})
         log.info("model %s: version %d serves", model.name, model.version)
 
     async def _embed_all(self, model: ServedModel) -> RoomVectors:
         """Embeds all rooms on air by a new version, while events go on; the switch follows without a gap."""
-        self._coming = RoomVectors(model, self._servers, self._state, self._live)
+        coming = self._coming[model.name] = RoomVectors(model, self._servers, self._state, self._live)
         try:
-            self._coming.mark(self._live.rows(self._now_ms()))
-            await self._coming.refresh(self._now_ms())
-            return self._coming
+            coming.mark(self._live.rows(self._now_ms()))
+            await coming.refresh(self._now_ms())
+            return coming
         finally:
-            self._coming = None
+            del self._coming[model.name]
 
-    def _all_vectors(self) -> list[RoomVectors]:
-        return [vectors for vectors in (self.current.room_vectors, self._coming) if vectors is not None]
+    def _is_vector_model(self, name: str) -> bool:
+        return contract.ROOM in self._signatures[name]
 
 
 _RETRY_S = 0.2

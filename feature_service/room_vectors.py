@@ -1,4 +1,4 @@
-"""Room vectors: keeps the live index in step with the rooms on air, for one version of the room tower."""
+"""Room vectors: keeps the live index in step with the rooms on air, for one version of a vector model."""
 
 import numpy as np
 
@@ -18,7 +18,7 @@ _NO_CONTEXT = Context()
 
 
 class RoomVectors:
-    """The live index of one two-tower version, and the rooms whose vector is out of date."""
+    """The live index of one version of a vector model, and the rooms whose vector is out of date."""
 
     def __init__(self, model: ServedModel, servers: ModelServers, state: State, live: LiveTable) -> None:
         self.model = model
@@ -27,10 +27,15 @@ class RoomVectors:
         self._state = state
         self._live = live
         self._stale: set[int] = set()
+        columns = [column.name for tensor in model.builders[contract.ROOM].layout.tensors for column in tensor.columns]
+        self._reads_streamer_alone = columns == ["streamer.id"]
 
     def mark(self, rows: Rows) -> None:
-        """These rooms started, changed, or went off air."""
-        self._stale.update(rows.tolist())
+        """These rooms started or changed; a vector of the streamer alone stays as it is while the room is on air."""
+        stale: list[int] = rows.tolist()
+        if self._reads_streamer_alone and (index := self.index) is not None:
+            stale = [row for row in stale if row not in index]
+        self._stale.update(stale)
 
     def drop(self, row: int) -> None:
         """A room is off air: it leaves the index at once."""

@@ -77,7 +77,7 @@ class FeatureService:
     def world(self) -> World:
         """What the stages of one request read; the versions stay the same while it runs."""
         generation = self.rollout.current
-        return World(self.state, self.live, generation.index, generation.models)
+        return World(self.state, self.live, generation.indexes, generation.models)
 
     async def recommend(self, asked: Asked, timeout_s: float | None, world: World) -> Outcome:
         """A slate of rooms that are on air now, with its explanation.

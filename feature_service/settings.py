@@ -62,7 +62,6 @@ class Service:
         channel_share: Share of the time left that recall may use.
         rank_share: Share of the time then left that ranking may use.
         model_poll_s: How often the model servers are asked for new versions.
-        recall_model: Served name of the two-tower model.
         checkpoint_s: How often changed records go to the store.
     """
 
@@ -74,7 +73,6 @@ class Service:
     channel_share: float
     rank_share: float
     model_poll_s: float
-    recall_model: str
     checkpoint_s: float
 
 

@@ -1,8 +1,8 @@
 """The stages of the pipeline: what they are given, what they answer, and the protocols they follow."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,13 +47,13 @@ class World:
     Attributes:
         state: Records and facts.
         live: The rooms on air.
-        index: Their vectors, of the two-tower version that serves; None while no model does.
+        indexes: Their vectors by the name of the vector model, of the version that serves.
         models: The models that serve, by name.
     """
 
     state: State
     live: LiveTable
-    index: LiveIndex | None
+    indexes: Mapping[str, LiveIndex]
     models: Mapping[str, ServedModel]
 
 
@@ -65,11 +65,13 @@ class Recalled:
         channel: The channel's name.
         rows: Rows of rooms, intp [n].
         scores: The channel's own scores, float32 [n], descending.
+        because: Key of the watched streamer that brought each room, int64 [n], 0 = none; None = the channel names none.
     """
 
     channel: str
     rows: Rows
     scores: NDArray[np.float32]
+    because: NDArray[np.int64] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +139,32 @@ class Channel(Protocol):
     async def recall(self, request: Request, world: World, limit: int) -> Recalled:
         """At most `limit` rooms on air, best first."""
         ...
+
+
+@runtime_checkable
+class Scorer(Protocol):
+    """A channel that cannot search: it scores rooms on air, all of them when they are few, else what the others found.
+
+    It is asked with the other channels and within the same time. What it awaits of the others comes when all of them
+    have answered, or when a part of that time is over, so that one that hangs does not take the scorer along.
+    """
+
+    async def score(
+        self, request: Request, world: World, others: Awaitable[Sequence[Recalled]], limit: int
+    ) -> Recalled:
+        """At most `limit` rooms on air, best first; `others` are what the other channels found."""
+        ...
+
+
+@runtime_checkable
+class Served(Protocol):
+    """A channel or scorer that asks the served model of its own name.
+
+    Attributes:
+        signatures: The signatures that the model must have; with `room` among them, its vectors get a live index.
+    """
+
+    signatures: ClassVar[tuple[str, ...]]
 
 
 class Filter(Protocol):

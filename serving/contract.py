@@ -17,6 +17,7 @@ RELOAD_CONFIG = "/tensorflow.serving.ModelService/HandleReloadConfigRequest"
 SERVING_DEFAULT = "serving_default"  # rankers: user and candidate tensors → one output per head
 USER = "user"  # two-tower: the user's tensors → the user's vector
 ROOM = "room"  # two-tower: the rooms' tensors → the rooms' vectors
+SIMILAR = "similar"  # item-CF: streamers → their neighbours
 LAYOUT = "layout"  # every model: `probe` int32 [B] → the columns of each tensor as strings [B, columns]
 
 SIGNATURE_FIELD = "signature_def"  # the only `metadata_field` that TF Serving knows

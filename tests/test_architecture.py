@@ -68,7 +68,7 @@ def test_files_stay_small() -> None:
 @pytest.mark.parametrize(
     ("registry", "names_no_stage"),
     [
-        ("feature_service.recall:CHANNELS", {"found", "heat"}),
+        ("feature_service.recall:CHANNELS", {"asking", "found", "heat", "nearest"}),
         ("feature_service.rerank:RERANKERS", {"moves", "similarity"}),
         ("training.models.ranking:RANKERS", {"base"}),
         ("training.models.recall:RECALL", set()),

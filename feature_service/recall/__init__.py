@@ -1,31 +1,25 @@
 """Recall channels, one file each; a new channel is its file and one line here."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
+from feature_service.recall.asking import Asking
 from feature_service.recall.followed import Followed
 from feature_service.recall.fresh import Fresh
 from feature_service.recall.hot import Hot
-from feature_service.recall.two_tower import TwoTower, UserVector
+from feature_service.recall.item_cf import ItemCf
+from feature_service.recall.mf import Mf
+from feature_service.recall.neumf import NeuMf
+from feature_service.recall.two_tower import TwoTower
 from feature_service.recall.watched import Watched
-from feature_service.stages import Channel
+from feature_service.stages import Channel, Scorer
 
-
-@dataclass(frozen=True, slots=True)
-class Resources:
-    """What channels may need beyond the request and the state.
-
-    Attributes:
-        user_vector: The served user tower.
-    """
-
-    user_vector: UserVector
-
-
-CHANNELS: dict[str, Callable[[Resources], Channel]] = {
+CHANNELS: dict[str, Callable[[Asking], Channel | Scorer]] = {
     "followed": lambda _: Followed(),
     "watched": lambda _: Watched(),
-    "two_tower": lambda resources: TwoTower(resources.user_vector),
+    "two_tower": TwoTower,
+    "item_cf": ItemCf,
+    "mf": Mf,
+    "neumf": NeuMf,
     "hot": lambda _: Hot(),
     "fresh": lambda _: Fresh(),
 }

@@ -14,6 +14,7 @@ from feature_service.features.state import State
 from feature_service.features.view import Context
 from feature_service.live.index import LiveIndex
 from feature_service.live.table import LiveTable, Rows
+from feature_service.models import ServedModel
 from feature_service.stages import Candidates, Ranked, Recalled, Request, World
 
 NOON_MS = 1_800_000_000_000
@@ -29,7 +30,8 @@ class LivePlatform:
     def __init__(self) -> None:
         self.state = State(build_catalog(CONTENT_WIDTH).memories)
         self.live = LiveTable(self.state)
-        self.index: LiveIndex | None = None
+        self.indexes: dict[str, LiveIndex] = {}
+        self.models: dict[str, ServedModel] = {}
         self._events = 0
 
     def report(self, kind: EventKind, at_s: float = 0, **fields: Any) -> None:
@@ -66,7 +68,7 @@ class LivePlatform:
     @property
     def world(self) -> World:
         """What stages read."""
-        return World(self.state, self.live, self.index, {})
+        return World(self.state, self.live, self.indexes, self.models)
 
     def ranked(self, scores: Mapping[str, float], found_by: Mapping[str, tuple[str, ...]] | None = None) -> Ranked:
         """Rooms with the given scores, in that order.

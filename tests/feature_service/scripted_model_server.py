@@ -29,8 +29,8 @@ from serving import contract
 from serving.tensors import fill, to_array
 
 Inputs = Mapping[str, NDArray[Any]]
-Compute = Callable[[int, Inputs], NDArray[np.float32]]
-"""What a signature answers: from the version and its inputs, the one output."""
+Compute = Callable[[int, Inputs], NDArray[np.float32] | Inputs]
+"""What a signature answers: from the version and its inputs, its one output or all by name."""
 
 WIDTH = 2
 """Length of the scripted two-tower's vectors."""
@@ -105,7 +105,9 @@ class ScriptedServer:
                 hold.arrived.set()
                 await hold.released.wait()
         inputs = {key: to_array(value) for key, value in request.inputs.items()}
-        fill(response.outputs[OUTPUTS[signature]], model.compute[signature](version, inputs))
+        answer = model.compute[signature](version, inputs)
+        for output, array in answer.items() if isinstance(answer, Mapping) else [(OUTPUTS[signature], answer)]:
+            fill(response.outputs[output], array)
         return response
 
     async def status(self, request: GetModelStatusRequest, context: Any) -> GetModelStatusResponse:

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any, ClassVar
@@ -16,7 +16,7 @@ from feature_service.filters import FILTERS
 from feature_service.models import ModelServers, ServedModel, bind
 from feature_service.pipeline import Outcome, Pipeline
 from feature_service.recall.hot import Hot
-from feature_service.stages import Recalled, Request, World
+from feature_service.stages import Recalled, Request, Scorer, World
 from serving.launch import free_port
 from tests.feature_service.live_platform import CONTENT_WIDTH, LivePlatform, request
 from tests.feature_service.scripted_model_server import Hold, ScriptedServer, ranker, serving
@@ -77,6 +77,29 @@ class Asks:
         self._diary.append("sent")
 
 
+class Reverses:
+    """A scorer that finds what the others found, the other way round."""
+
+    async def score(
+        self, request: Request, world: World, others: Awaitable[Sequence[Recalled]], limit: int
+    ) -> Recalled:
+        rows = np.concatenate([each.rows for each in await others])[::-1]
+        return Recalled("reverses", rows, np.ones(len(rows), np.float32))
+
+
+class Counts:
+    """A scorer that finds nothing, and notes how many channels have answered."""
+
+    def __init__(self) -> None:
+        self.others: list[int] = []
+
+    async def score(
+        self, request: Request, world: World, others: Awaitable[Sequence[Recalled]], limit: int
+    ) -> Recalled:
+        self.others.append(len(await others))
+        return Recalled("counts", np.zeros(0, np.intp), np.zeros(0, np.float32))
+
+
 class Works:
     """A channel that computes."""
 
@@ -108,7 +131,8 @@ def catalog() -> Catalog:
 async def pipeline_of(channels: Mapping[str, Any], *targets: str) -> AsyncGenerator[Pipeline]:
     servers = ModelServers(targets)
     yield Pipeline(
-        channels={"hot": Hot(), **channels},
+        channels={"hot": Hot(), **{name: each for name, each in channels.items() if not isinstance(each, Scorer)}},
+        scorers={name: each for name, each in channels.items() if isinstance(each, Scorer)},
         filters={name: make() for name, make in FILTERS.items()},
         rerankers={},
         servers=servers,
@@ -122,7 +146,7 @@ async def pipeline_of(channels: Mapping[str, Any], *targets: str) -> AsyncGenera
 async def answer(
     pipeline: Pipeline, platform: LivePlatform, models: Mapping[str, ServedModel], budget_s: float = 30, **scene: Any
 ) -> Outcome:
-    channels = dict.fromkeys([name for name in pipeline.channels if name != "hot"], 10)
+    channels = dict.fromkeys([name for name in (*pipeline.channels, *pipeline.scorers) if name != "hot"], 10)
     asked = request(**{"channels": channels, "rerank": (), "ranker": "", **ENTER, **scene})
     world = replace(platform.world, models=models)
     return await pipeline.run(asked, world, time.perf_counter() + budget_s)
@@ -165,6 +189,48 @@ async def test_channels_work_while_those_that_wait_have_asked(platform: LivePlat
     async with pipeline_of({"works": Works(diary), "asks": Asks(diary)}) as pipeline:
         await answer(pipeline, platform, {})
     assert diary == ["sent", "worked"]
+
+
+async def test_scorer_gets_what_the_others_found(platform: LivePlatform) -> None:
+    channels = {"reverses": Reverses(), "finds": Finds(platform, "anna/1", "ben/1")}
+    async with pipeline_of(channels) as pipeline:
+        outcome = await answer(pipeline, platform, {}, channels={"reverses": 10, "finds": 1})
+    assert rooms(outcome) == ["ben/1", "anna/1"]
+    assert [platform.rooms(each.rows) for each in outcome.trace.recalled] == [["ben/1", "anna/1"], ["anna/1", "ben/1"]]
+
+
+async def test_late_channel_does_not_take_the_scorer_along(platform: LivePlatform) -> None:
+    channels = {"finds": Finds(platform, "anna/1"), "late": Hangs(), "reverses": Reverses()}
+    async with pipeline_of(channels) as pipeline:
+        outcome = await answer(pipeline, platform, {}, budget_s=2)
+    assert [each.channel for each in outcome.trace.recalled] == ["finds", "reverses"]
+    assert degraded(outcome) == {"recall.late": ("late", "the other channels")}
+
+
+async def test_broken_channel_does_not_take_the_scorer_along(platform: LivePlatform) -> None:
+    channels = {"finds": Finds(platform, "anna/1"), "broken": Raises(), "reverses": Reverses()}
+    async with pipeline_of(channels) as pipeline:
+        outcome = await answer(pipeline, platform, {})
+    assert [each.channel for each in outcome.trace.recalled] == ["finds", "reverses"]
+    assert list(degraded(outcome)) == ["recall.broken"]
+
+
+async def test_scorer_that_is_asked_alone_gets_nothing(platform: LivePlatform) -> None:
+    alone = Counts()
+    async with pipeline_of({"alone": alone}) as pipeline:
+        await answer(pipeline, platform, {})
+    assert alone.others == [0]
+
+
+async def test_trace_tells_when_each_channel_worked(platform: LivePlatform) -> None:
+    channels = {"finds": Finds(platform, "anna/1"), "late": Hangs(), "reverses": Reverses()}
+    async with pipeline_of(channels) as pipeline:
+        outcome = await answer(pipeline, platform, {}, budget_s=0.5)
+    times = {each.stage: each for each in outcome.trace.stages}
+    assert {"recall.finds", "recall.reverses", "recall"} <= set(times)
+    # Recall has 0.3 of 500 ms, and the scorer has to wait for half of that.
+    assert times["recall.finds"].duration_ms < 75 <= times["recall.reverses"].duration_ms + 1
+    assert all(0 <= each.start_ms <= times["recall"].duration_ms for each in times.values() if "." in each.stage)
 
 
 async def test_cancelled_request_stops_its_channels(platform: LivePlatform) -> None:

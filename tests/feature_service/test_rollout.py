@@ -13,9 +13,12 @@ from feature_service.rollout import Rollout
 from serving import contract
 from serving.launch import free_port
 from tests.feature_service.live_platform import CONTENT_WIDTH, NOON_MS, LivePlatform
+from tests.feature_service.recall.served_channels import vector_model
 from tests.feature_service.scripted_model_server import Hold, ScriptedModel, ScriptedServer, ranker, serving, two_tower
 
 PATIENCE_S = 30
+SIGNATURES: dict[str, tuple[str, ...]] = dict.fromkeys(("two_tower", "mf"), (contract.USER, contract.ROOM))
+"""Of the vector models; the others have `serving_default`."""
 
 
 @pytest.fixture
@@ -40,18 +43,16 @@ async def following(
         servers = [await stack.enter_async_context(serving(each)) for each in models]
         clients = ModelServers([server.target for server in servers])
         stack.push_async_callback(clients.close)
-        names = sorted(models[0])
-        yield rollout_of(catalog, platform, clients, names), servers
+        yield rollout_of(catalog, platform, clients, *models[0]), servers
 
 
-def rollout_of(catalog: Catalog, platform: LivePlatform, servers: ModelServers, names: list[str]) -> Rollout:
+def rollout_of(catalog: Catalog, platform: LivePlatform, servers: ModelServers, *names: str) -> Rollout:
     return Rollout(
         servers=servers,
         catalog=catalog,
         state=platform.state,
         live=platform.live,
-        names=names,
-        recall_model="two_tower",
+        signatures={name: SIGNATURES.get(name, (contract.SERVING_DEFAULT,)) for name in names},
         now_ms=lambda: NOON_MS,
     )
 
@@ -135,11 +136,10 @@ async def test_rooms_that_start_while_the_others_are_embedded_are_in_the_new_ind
         await asyncio.wait_for(hold.arrived.wait(), PATIENCE_S)
         platform.start("ben/1")
         rollout.room_changed(int(platform.rows("ben/1")[0]))
-        assert rollout.current.index is None  # Nothing has switched yet.
+        assert rollout.current.indexes == {}  # Nothing has switched yet.
         hold.released.set()
         await follow
-    index = rollout.current.index
-    assert index is not None
+    index = rollout.current.indexes["two_tower"]
     assert [row in index for row in platform.rows("anna/1", "ben/1")] == [True, True]
 
 
@@ -156,8 +156,7 @@ async def test_room_that_ends_while_it_is_embedded_is_not_in_the_new_index(
         rollout.room_changed(row)
         hold.released.set()
         await follow
-    index = rollout.current.index
-    assert index is not None
+    index = rollout.current.indexes["two_tower"]
     assert len(index) == 1
     assert row not in index
 
@@ -178,10 +177,71 @@ async def test_old_version_serves_with_its_own_vectors_until_the_switch(
         await follow
     after = rollout.current
     assert (before.versions, after.versions) == ({"two_tower": 1}, {"two_tower": 2})
-    assert before.room_vectors is not None
-    assert after.room_vectors is not None
-    assert (before.room_vectors.model.version, after.room_vectors.model.version) == (1, 2)
-    assert before.index is not after.index
+    assert [each.room_vectors["two_tower"].model.version for each in (before, after)] == [1, 2]
+    assert before.indexes["two_tower"] is not after.indexes["two_tower"]
+
+
+async def test_switching_one_vector_model_leaves_the_vectors_of_the_other(
+    catalog: Catalog, platform: LivePlatform
+) -> None:
+    models = {"two_tower": two_tower(catalog), "mf": two_tower(catalog)}
+    async with following(catalog, platform, models) as (rollout, _):
+        await rollout.follow()
+        before = rollout.current
+        models["mf"].versions.add(2)
+        await rollout.follow()
+    after = rollout.current
+    assert after.versions == {"two_tower": 1, "mf": 2}
+    assert after.indexes["two_tower"] is before.indexes["two_tower"]
+    assert after.indexes["mf"] is not before.indexes["mf"]
+
+
+async def test_vector_model_that_hangs_keeps_no_room_from_the_index_of_the_other(
+    catalog: Catalog, platform: LivePlatform
+) -> None:
+    models = {"two_tower": two_tower(catalog), "mf": two_tower(catalog)}
+    async with following(catalog, platform, models) as (rollout, (server,)):
+        await rollout.follow()
+        embedding = asyncio.create_task(rollout.keep_embedding())
+        hold = server.holds["mf"] = Hold()
+        platform.start("ben/1")
+        row = int(platform.rows("ben/1")[0])
+        rollout.room_changed(row)
+        await asyncio.wait_for(hold.arrived.wait(), PATIENCE_S)
+        async with asyncio.timeout(PATIENCE_S):
+            while row not in rollout.current.indexes["two_tower"]:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        assert row not in rollout.current.indexes["mf"]
+        embedding.cancel()
+
+
+async def test_model_that_hangs_keeps_no_other_from_its_new_version(catalog: Catalog, platform: LivePlatform) -> None:
+    models = {"mf": two_tower(catalog), "mmoe": ranker(catalog)}
+    async with following(catalog, platform, models) as (rollout, (server,)):
+        server.holds["mf"] = Hold()
+        following_all = asyncio.create_task(rollout.keep_following(0.01))
+        for version in (1, 2):
+            models["mmoe"].versions.add(version)
+            async with asyncio.timeout(PATIENCE_S):
+                while rollout.current.versions != {"mmoe": version}:  # noqa: ASYNC110
+                    await asyncio.sleep(0.01)
+        following_all.cancel()
+
+
+async def test_change_of_a_room_is_not_embedded_by_a_model_that_reads_its_streamer_alone(
+    catalog: Catalog, platform: LivePlatform
+) -> None:
+    models = {"two_tower": two_tower(catalog), "mf": vector_model(catalog, (1, 0))}
+    async with following(catalog, platform, models) as (rollout, (server,)):
+        await rollout.follow()
+        embedding = asyncio.create_task(rollout.keep_embedding())
+        server.asked.clear()
+        hold = server.holds[contract.ROOM] = Hold()
+        platform.report(EventKind.ROOM_UPDATED, room_id="anna/1", viewers=5)
+        rollout.room_changed(int(platform.rows("anna/1")[0]))
+        await asyncio.wait_for(hold.arrived.wait(), PATIENCE_S)
+        embedding.cancel()
+    assert server.asked == [("two_tower", 1, contract.ROOM)]
 
 
 async def test_room_is_embedded_when_it_starts(catalog: Catalog, platform: LivePlatform) -> None:
@@ -195,7 +255,7 @@ async def test_room_is_embedded_when_it_starts(catalog: Catalog, platform: LiveP
         await asyncio.wait_for(hold.arrived.wait(), PATIENCE_S)
         hold.released.set()
         async with asyncio.timeout(PATIENCE_S):
-            while rollout.current.index is None or row not in rollout.current.index:  # noqa: ASYNC110
+            while row not in rollout.current.indexes["two_tower"]:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
         embedding.cancel()
 
@@ -218,7 +278,7 @@ async def test_without_any_server_nothing_serves_and_the_reason_is_kept(
     catalog: Catalog, platform: LivePlatform
 ) -> None:
     servers = ModelServers([f"127.0.0.1:{free_port()}"])
-    rollout = rollout_of(catalog, platform, servers, ["mmoe"])
+    rollout = rollout_of(catalog, platform, servers, "mmoe")
     await rollout.follow()
     await servers.close()
     assert rollout.current.versions == {}
