@@ -1,5 +1,6 @@
 """Assess: a model on the test part, beside its baselines, and against the version that serves."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -7,18 +8,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training import versions
+from training.callable_model import CallableModel
 from training.data.dataset import Dataset
 from training.data.examples import LayoutMismatchError
 from training.data.samples import Samples
 from training.evaluate import RankingReport, evaluate_ranking
 from training.evaluate_recall import MOST_CASES, RecallCases, RecallReport, evaluate_recall
 from training.gate import Decision, Measure, decide, output_problems, ranking_measures, recall_measures
-from training.models.recall.two_tower import TwoTower as TwoTowerModel
-from training.predict import predict, room_vectors, user_vectors
+from training.models.ranking.base import Ranker
+from training.predict import predict
 from training.ranking_baselines import ranking_baselines
-from training.recall_baselines import TwoTower, recall_baselines
-from training.served import PublishedModel
-from training.trained import Model, TrainedError, TrainedModel
+from training.recall_baselines import Scorer, recall_baselines
+from training.recall_scorers import ModelScorer, recall_scorer
+from training.served import PublishedRanker
+from training.trained import TrainedError, TrainedModel
 
 GATE_SLATES = 1_500
 """Test slates on which candidate and serving model are compared; the serving one is asked a slate at a time."""
@@ -41,7 +44,7 @@ class Assessment:
     name: str
     ranking: RankingReport | None
     recall: RecallReport | None
-    outputs: dict[str, NDArray[np.float32]]
+    outputs: Mapping[str, NDArray[np.floating]]
 
     @property
     def measures(self) -> dict[str, Measure]:
@@ -69,9 +72,9 @@ def assess(trained: TrainedModel, dataset: Dataset, name: str = "") -> Assessmen
             f"{name}: expected a test part after all that it was trained with, until {trained.seen_until_ms}, "
             f"received one from {first_ms} on: give the fractions of its run"
         )
-    if isinstance(model, TwoTowerModel):
-        users, rooms = _vectors(model, dataset)
-        return Assessment(name, None, _recall(dataset, {name: TwoTower(users, rooms)}), {"user": users, "room": rooms})
+    if not isinstance(model, Ranker):
+        scorer = model_scorer(CallableModel.of(model), dataset)
+        return Assessment(name, None, _recall(dataset, {name: scorer}), scorer.outputs())
     predictions = predict(model, dataset.split.test)
     report = evaluate_ranking(predictions, dataset.split.test, model=name, heads=model.layout.heads)
     return Assessment(name, report, None, {"predictions": predictions})
@@ -95,43 +98,41 @@ def gate(trained: TrainedModel, assessment: Assessment, dataset: Dataset, base_p
     if not existing or problems:
         return decide(assessment.measures, None, problems=problems)
     try:
-        return _compared(trained, assessment, dataset, PublishedModel(base_path / str(existing[-1])))
+        return _compared(trained, dataset, base_path / str(existing[-1]))
     except LayoutMismatchError as error:
         problem = f"version {existing[-1]}, which serves, cannot be compared on these samples: {error}"
         return decide(assessment.measures, None, problems=[problem])
 
 
-def _compared(trained: TrainedModel, assessment: Assessment, dataset: Dataset, published: PublishedModel) -> Decision:
+def model_scorer(model: CallableModel, dataset: Dataset) -> ModelScorer:
+    """The scorer of a recall model for the viewers of the test part and the rooms of the data set.
+
+    Raises:
+        LayoutMismatchError: The samples lack a column that the model reads.
+    """
+    test = dataset.split.test
+    return recall_scorer(model, test.slates, dataset.rooms, test.layout)
+
+
+def _compared(trained: TrainedModel, dataset: Dataset, published: Path) -> Decision:
     """The gate's answer on the test slates, of which a ranker sees the first.
 
     Raises:
         LayoutMismatchError: The samples lack a column that the published model reads.
     """
-    if isinstance(trained.model, TwoTowerModel):
-        test = dataset.split.test
-        theirs = TwoTower(
-            published.user_vectors(test.slates, test.layout), published.room_vectors(dataset.rooms.tensors, test.layout)
-        )
-        ours = TwoTower(assessment.outputs["user"], assessment.outputs["room"])
+    model = trained.model
+    if not isinstance(model, Ranker):
+        theirs = model_scorer(CallableModel.load(published), dataset)
+        ours = model_scorer(CallableModel.of(model), dataset)
         report = _recall(dataset, {CANDIDATE: ours, SERVING: theirs})
         return decide(recall_measures(report, CANDIDATE), recall_measures(report, SERVING))
-    few = _first_slates(dataset.split.test, GATE_SLATES)
-    ours = _ranking(predict(trained.model, few), few, trained.model)
-    theirs = evaluate_ranking(published.predictions(few), few, model=SERVING, heads=published.layout.heads)
+    few, serving = _first_slates(dataset.split.test, GATE_SLATES), PublishedRanker(published)
+    ours = evaluate_ranking(predict(model, few), few, model=CANDIDATE, heads=model.layout.heads)
+    theirs = evaluate_ranking(serving.predictions(few), few, model=SERVING, heads=serving.layout.heads)
     return decide(ranking_measures(ours), ranking_measures(theirs))
 
 
-def _ranking(predictions: NDArray[np.float32], samples: Samples, model: Model) -> RankingReport:
-    return evaluate_ranking(predictions, samples, model=CANDIDATE, heads=model.layout.heads)
-
-
-def _vectors(model: TwoTowerModel, dataset: Dataset) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    test = dataset.split.test
-    users = user_vectors(model, test.slates, test.layout)
-    return users, room_vectors(model, dict(dataset.rooms.tensors), test.layout)
-
-
-def _recall(dataset: Dataset, models: dict[str, TwoTower]) -> RecallReport:
+def _recall(dataset: Dataset, models: Mapping[str, Scorer]) -> RecallReport:
     scorers = {**models, **recall_baselines(dataset.enters, dataset.rooms, dataset.at.validation_ms)}
     return evaluate_recall(
         RecallCases.of(dataset.split.test), dataset.rooms, scorers, dataset.enters, most_cases=MOST_CASES

@@ -76,23 +76,6 @@ class VisitedStreamers:
 
 
 @dataclass(frozen=True, slots=True)
-class TwoTower:
-    """The inner product of a user's and a room's vector.
-
-    Attributes:
-        users: float32 [U, D], a row a slate.
-        rooms: float32 [R, D], a row a room version.
-    """
-
-    users: NDArray[np.float32]
-    rooms: NDArray[np.float32]
-
-    def __call__(self, case: Case, rows: NDArray[np.intp], /) -> NDArray[np.floating]:
-        """See `Scorer`."""
-        return self.rooms[rows] @ self.users[case.user_row]
-
-
-@dataclass(frozen=True, slots=True)
 class Popularity:
     """How often a streamer was entered in the training period.
 

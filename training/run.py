@@ -7,7 +7,8 @@ from pathlib import Path
 from training.assess import Assessment, assess, baseline_reports, gate
 from training.data.dataset import Dataset
 from training.evaluate_recall import RecallReport
-from training.export import export, export_check
+from training.export import export
+from training.export_check import export_check
 from training.gate import Decision
 from training.layers.fitted import encodings_of
 from training.manifest import Provenance, git_revision

@@ -15,10 +15,10 @@ from training.layers.blueprint import Blueprint
 from training.layers.fitted import Encodings, Fitted
 from training.models import MODELS
 from training.models.ranking.base import Ranker
-from training.models.recall.two_tower import TwoTower
+from training.models.recall.base import LearntRecall
 from training.run_config import RunConfig, parse_config
 
-Model = Ranker | TwoTower
+Model = Ranker | LearntRecall
 
 RUN_FILE = "run.json"
 FITTED_FILE = "fitted.npz"

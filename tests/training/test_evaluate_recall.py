@@ -7,7 +7,7 @@ import pytest
 
 from training.data.samples import RoomVersions
 from training.evaluate_recall import NoCaseError, RecallCases, evaluate_recall
-from training.recall_baselines import Case, Enters, RecentPopularity, TwoTower, recall_baselines
+from training.recall_baselines import Case, Enters, RecentPopularity, recall_baselines
 
 HOUR_MS = 3_600_000
 NO_ENTERS = Enters(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.int64))
@@ -136,11 +136,6 @@ def test_a_scorer_that_loses_candidates_is_named() -> None:
         evaluate_recall(
             cases_of((10, 1, 0, 100, 0)), twenty_rooms(), {"broken": lambda case, rows: np.zeros(3)}, NO_ENTERS
         )
-
-
-def test_a_two_tower_scores_by_the_inner_product() -> None:
-    towers = TwoTower(np.array([[1, 0], [0, 1]], np.float32), np.array([[3, 4], [5, 6], [7, 8]], np.float32))
-    assert towers(Case(0, 10, 1, user_row=1), np.array([0, 2])).tolist() == [4, 8]
 
 
 def test_baselines_see_nothing_at_or_after_the_moment() -> None:

@@ -7,7 +7,8 @@ import pytest
 import tensorflow as tf
 
 from tests.training.worlds import ENCODINGS, toy_world
-from training.export import ExportError, export, export_check, read_layout
+from training.export import ExportError, export, read_layout
+from training.export_check import export_check
 from training.layers.fitted import fit
 from training.run_config import choose, parse_config
 from training.trained import Model, RunFiles, blueprint_of, build

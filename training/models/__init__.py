@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from training.models.ranking import RANKERS, Ranker
-from training.models.recall import RECALL, TwoTower
+from training.models.recall import RECALL, LearntRecall
 
-MODELS: Mapping[str, type[Ranker] | type[TwoTower]] = MappingProxyType({**RANKERS, **RECALL})
+MODELS: Mapping[str, type[Ranker] | type[LearntRecall]] = MappingProxyType({**RANKERS, **RECALL})
 """Every trainable model by the name that a run's configuration gives."""

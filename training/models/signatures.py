@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import tensorflow as tf
 
@@ -31,3 +32,13 @@ def tensor_specs(layout: Layout) -> dict[str, tf.TensorSpec]:
         )
         for tensor in layout.tensors
     }
+
+
+def concrete(signature: Signature) -> Any:
+    """The signature as a graph of its own, called with packed tensors by name."""
+
+    @tf.function
+    def serve(**tensors: tf.Tensor) -> dict[str, tf.Tensor]:
+        return signature.function(tensors)
+
+    return serve.get_concrete_function(**tensor_specs(signature.layout))

@@ -18,14 +18,19 @@ from feature_service.features.layout import (
     USER_IDS,
 )
 from tests.training.worlds import ENCODINGS, HEADS, STEPS, toy_world
-from training.data.examples import blank_batch
-from training.data.samples import Samples
-from training.export import export, export_check, read_layout
+from training import recall_baselines
+from training.callable_model import CallableModel
+from training.data.examples import Examples, blank_batch
+from training.data.samples import RoomVersions, Samples
+from training.export import export, read_layout
+from training.export_check import export_check
 from training.heads import HEAD_NAMES
 from training.models import MODELS
 from training.models.ranking.base import LONGEST_WATCH_S, Ranker
+from training.models.recall import RECALL
 from training.models.recall.two_tower import TwoTower
-from training.predict import predict, room_vectors, user_vectors
+from training.predict import predict
+from training.recall_scorers import recall_scorer
 from training.run_config import parse_config
 from training.train import train
 from training.trained import Model, RunFiles, build, load_trained
@@ -48,7 +53,7 @@ def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     table = {
         "model": request.param,
         "features": {"user": ["*"], "candidate": ["*"]},
-        "heads": {} if request.param == "two_tower" else dict.fromkeys(HEADS, 1.0),
+        "heads": {} if request.param in RECALL else dict.fromkeys(HEADS, 1.0),
         "training": {"learning_rate": 0.005, "batch_slates": 64, "epochs": 8, "patience": 8},
     }
     if request.param == "esmm":
@@ -61,25 +66,30 @@ def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     return Case(model, run / "run", run / "exported")
 
 
-def answers(model: Model, samples: Samples) -> np.ndarray:
-    """A ranker's predictions, or the vectors of all viewers and rooms."""
+def answers(model: Model, samples: Samples) -> dict[str, np.ndarray]:
+    """A ranker's predictions, or all that the signatures of a recall model answer."""
     if isinstance(model, Ranker):
-        return predict(model, samples)
-    user = user_vectors(model, samples.slates, samples.layout)
-    return np.concatenate([user, room_vectors(model, samples.candidates.tensors, samples.layout)])
+        return {"predictions": predict(model, samples)}
+    asked, examples = CallableModel.of(model), Examples.of(samples, model.layout)
+    found: dict[str, np.ndarray] = {}
+    for name in model.signatures():
+        calls = list(asked.ask_samples(name, examples))
+        found |= {f"{name} {output}": np.concatenate([call[output] for call in calls]) for output in calls[0]}
+    return found
 
 
-def assert_in_range(model: Model, values: np.ndarray) -> None:
-    assert values.dtype == np.float32
-    assert np.isfinite(values).all()
+def assert_in_range(model: Model, found: dict[str, np.ndarray]) -> None:
+    for name, values in found.items():
+        assert values.dtype == (np.float32 if name.split()[-1] in ("predictions", "vector", "score") else np.int64)
+        assert np.isfinite(values).all()
     if isinstance(model, TwoTower):
-        towers = values[:, : model.options.vector]
-        assert np.linalg.norm(towers, axis=1) == pytest.approx(np.ones(len(values)), abs=1e-4)
-        return
+        for name in ("user vector", "room vector"):
+            towers = found[name][:, : model.options.vector]
+            assert np.linalg.norm(towers, axis=1) == pytest.approx(np.ones(len(towers)), abs=1e-4)
     for place, head in enumerate(model.layout.heads):
         most = LONGEST_WATCH_S if head == "watch_time" else 1.0
-        assert values[:, place].min() >= 0.0
-        assert values[:, place].max() <= most * 1.0001
+        assert found["predictions"][:, place].min() >= 0.0
+        assert found["predictions"][:, place].max() <= most * 1.0001
 
 
 def with_values(samples: Samples, dtype: str, values: list[float]) -> Samples:
@@ -100,11 +110,19 @@ def with_values(samples: Samples, dtype: str, values: list[float]) -> Samples:
     )
 
 
+def recall_scores(model: CallableModel, samples: Samples) -> np.ndarray:
+    """Scores of all candidates as live rooms for each slate's viewer, [U, N]."""
+    candidates, always = samples.candidates, np.zeros(len(samples.candidates.room), np.int64)
+    rooms = RoomVersions(candidates.tensors, candidates.room, candidates.streamer, always, always + 1)
+    scorer = recall_scorer(model, samples.slates, rooms, samples.layout)
+    rows = np.arange(len(candidates.room))
+    return np.stack([scorer(recall_baselines.Case(row, 0, 0, row), rows) for row in range(len(samples.slates.user))])
+
+
 def test_it_learns_a_separable_world(case: Case):
-    if isinstance(case.model, TwoTower):
-        scores = answers(case.model, VALIDATION.samples)
-        users, rooms = scores[: len(VALIDATION.taste)], scores[len(VALIDATION.taste) :]
-        best = np.argsort(-users @ rooms.T, axis=1)[:, :50]  # Of 800 rooms, some 200 are of the viewer's category.
+    if not isinstance(case.model, Ranker):
+        scores = recall_scores(CallableModel.of(case.model), VALIDATION.samples)
+        best = np.argsort(-scores, axis=1)[:, :50]  # Of 800 rooms, some 200 are of the viewer's category.
         assert (VALIDATION.category[best] == VALIDATION.taste[:, np.newaxis]).mean() > 0.95
         return
     predictions = predict(case.model, VALIDATION.samples)
@@ -128,8 +146,8 @@ def test_broken_unknown_and_missing_values_stay_in_range(case: Case, dtype: str,
 
 
 def test_one_broken_candidate_does_not_touch_the_others(case: Case):
-    if isinstance(case.model, TwoTower):
-        pytest.skip("rooms do not share a call's viewer")
+    if not isinstance(case.model, Ranker):
+        pytest.skip("recall does not read candidates beside each other")
     tensors = {name: values.copy() for name, values in VALIDATION.samples.candidates.tensors.items()}
     tensors[CANDIDATE_VECTORS][0] = np.nan
     candidates = replace(VALIDATION.samples.candidates, tensors=tensors)
@@ -143,7 +161,9 @@ def test_what_is_served_is_what_was_trained(case: Case):
 
 def test_another_process_finds_the_same_model(case: Case):
     loaded = load_trained(case.run).model
-    assert np.array_equal(answers(loaded, VALIDATION.samples), answers(case.model, VALIDATION.samples))
+    ours, theirs = answers(case.model, VALIDATION.samples), answers(loaded, VALIDATION.samples)
+    assert ours.keys() == theirs.keys()
+    assert all(np.array_equal(values, theirs[name]) for name, values in ours.items())
 
 
 def test_the_layout_signature_states_what_it_reads(case: Case):
@@ -182,8 +202,8 @@ def test_it_runs_in_a_stock_model_server(case: Case):
 
 def test_the_user_side_is_computed_once_a_viewer(case: Case):
     """Nothing of the one viewer alone has a row for each of seven candidates, and no product reads both sides."""
-    if isinstance(case.model, TwoTower):
-        pytest.skip("the towers are served apart")
+    if not isinstance(case.model, Ranker):
+        pytest.skip("the sides of recall are served apart, or have no layer of their own")
     graph = served_graph(case.model, candidates=7)
     user_only = depends_on(graph, USER_SIDE) - depends_on(graph, set(DTYPES) - set(USER_SIDE))
     products = [operation for operation in user_only if operation.type == "MatMul"]

@@ -1,9 +1,10 @@
 """Trained recall models by name. A new one is a file here and a line below."""
 
+from training.models.recall.base import LearntRecall
 from training.models.recall.two_tower import TwoTower
 
-__all__ = ["RECALL", "TwoTower"]
+__all__ = ["RECALL", "LearntRecall", "TwoTower"]
 
-RECALL: dict[str, type[TwoTower]] = {
+RECALL: dict[str, type[LearntRecall]] = {
     "two_tower": TwoTower,
 }

@@ -44,6 +44,7 @@ from training.losses import (
     log_sampling_probability,
     update_frequencies,
 )
+from training.models.recall.base import LearntRecall
 from training.models.signatures import Signature
 
 
@@ -70,24 +71,19 @@ class TwoTowerOptions:
     frequency_hashes: int = 2
 
 
-class TwoTower(tfrs.Model):
+class TwoTower(LearntRecall):
     """User tower and room tower over one embedding table, trained on the rooms that were entered.
 
     Attributes:
         layout: The columns that the model reads; no heads.
-        requires: Heads whose labels the samples must have.
-        batches_in_time: Whether the slates of a training batch are neighbours in time.
-        Options: The dataclass of the table `[options]` of a run's configuration.
+        options: Sizes and constants.
     """
 
     Options = TwoTowerOptions
-    requires: ClassVar[tuple[str, ...]] = ("enter",)
     batches_in_time: ClassVar[bool] = True
 
     def __init__(self, blueprint: Blueprint, options: TwoTowerOptions) -> None:
-        super().__init__()
-        self.options = options
-        self.layout = blueprint.layout
+        super().__init__(blueprint, options)
         self._user_layout = Layout(blueprint.user_layout.tensors + blueprint.history_layout.tensors)
         self._room_layout = Layout(blueprint.candidate_layout.tensors)
         self.embeddings = Embeddings(

@@ -1,0 +1,86 @@
+"""What all recall models share: how one is fitted, and what it offers to those who score and serve it.
+
+A recall model speaks through its signatures alone, by one of three forms:
+
+* *vectors*: `user` (user and history tensors → `vector` float32 [1, D]) and `room` (candidate tensors → `vector`
+  float32 [N, D]); their product ranks the rooms;
+* *neighbours*: `serving_default` (history tensors → `streamer` int64 [1, M], best first, 0 behind; `score` float32
+  [1, M]), and whatever else it tells of them;
+* *pairs*: `serving_default` (user and candidate tensors → `score` float32 [N]).
+
+All of them take B viewers in place of one where no candidate tensor is read.
+"""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Protocol
+
+import tensorflow as tf
+import tensorflow_recommenders as tfrs
+
+from feature_service.features.layout import Layout
+from training.data.samples import Samples
+from training.layers.blueprint import Blueprint
+from training.models.signatures import Signature
+
+
+class RecallModel(Protocol):
+    """What those who export, score and serve see of a recall model.
+
+    Attributes:
+        layout: The columns that the model reads; no heads.
+    """
+
+    layout: Layout
+
+    def signatures(self) -> dict[str, Signature]:
+        """The signatures to export, `layout` apart."""
+        ...
+
+
+class LearntRecall(tfrs.Model):
+    """A recall model that is trained by gradient on samples.
+
+    Attributes:
+        layout: The columns that the model reads; no heads.
+        requires: Heads whose labels the samples must have.
+        batches_in_time: Whether the slates of a training batch are neighbours in time.
+        Options: The dataclass of the table `[options]` of a run's configuration.
+    """
+
+    Options: ClassVar[type[Any]]
+    requires: ClassVar[tuple[str, ...]] = ("enter",)
+    batches_in_time: ClassVar[bool] = False
+    layout: Layout
+
+    def __init__(self, blueprint: Blueprint, options: Any) -> None:
+        """Wires the model.
+
+        Args:
+            blueprint: What the data told.
+            options: Of the class `Options`.
+        """
+        super().__init__()
+        self.layout = blueprint.layout
+        self.options = options
+
+    @staticmethod
+    def examples(samples: Samples) -> Samples:
+        """The samples to train on; all if not overridden."""
+        return samples
+
+    def prepare(self, training: Samples, validation: Samples, batch_slates: int) -> None:
+        """Is called once before the first batch (again when an interrupted run goes on); nothing if not overridden.
+
+        Args:
+            training: What `examples` gave of the training samples.
+            validation: And of the validation samples.
+            batch_slates: Slates a batch.
+        """
+
+    def compute_loss(self, inputs: Mapping[str, tf.Tensor], training: bool = False) -> tf.Tensor:
+        """The loss of a batch of `training.data.examples`, a scalar."""
+        raise NotImplementedError
+
+    def signatures(self) -> dict[str, Signature]:
+        """The signatures to export, `layout` apart."""
+        raise NotImplementedError
