@@ -15,16 +15,20 @@ _EPOCH_WEEKDAY = 3
 
 
 def _hour(view: View) -> NDArray[Any]:
-    return np.array([key_of("hour", str(view.now_ms // _HOUR_MS % 24))])
+    return _keys("hour", view.now_ms // _HOUR_MS % 24)
 
 
 def _weekday(view: View) -> NDArray[Any]:
-    return np.array([key_of("weekday", str((view.now_ms // (24 * _HOUR_MS) + _EPOCH_WEEKDAY) % 7))])
+    return _keys("weekday", (view.now_ms // (24 * _HOUR_MS) + _EPOCH_WEEKDAY) % 7)
+
+
+def _keys(kind: str, numbers: NDArray[np.int64]) -> NDArray[np.int64]:
+    return np.array([key_of(kind, str(number)) for number in numbers.tolist()], np.int64)
 
 
 def _text(name: str) -> Callable[[View], NDArray[Any]]:
     def value(view: View) -> NDArray[Any]:
-        return np.array([key_of(name, getattr(view.context, name))])
+        return np.array([key_of(name, getattr(context, name)) for context in view.contexts], np.int64)
 
     return value
 

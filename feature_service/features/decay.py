@@ -21,9 +21,11 @@ SLOTS = 4
 STEPS = 64
 """Steps of the table within a half-life."""
 
+_EPOCH_STEPS = SLOTS * STEPS
+
 SCALE = 1 << 12
 
-WEIGHTS: tuple[int, ...] = tuple(round(SCALE * 2 ** (i / STEPS)) for i in range(SLOTS * STEPS))
+WEIGHTS: tuple[int, ...] = tuple(round(SCALE * 2 ** (i / STEPS)) for i in range(_EPOCH_STEPS))
 
 _READ_STEPS = 40 * STEPS
 _FACTORS: NDArray[np.float64] = np.append(1 / SCALE * 2.0 ** (-np.arange(_READ_STEPS) / STEPS), 0.0)
@@ -38,6 +40,7 @@ HALF_LIVES_S = MappingProxyType(
     }
 )
 """Half-lives by entity, seconds."""
+_HALF_LIVES_MS = {entity: np.array(seconds, np.int64) * 1000 for entity, seconds in HALF_LIVES_S.items()}
 
 
 def _suffix(entity: Entity) -> str:
@@ -78,44 +81,44 @@ class Decayed:
         """
         block, epochs_name, amount = sums_field(self.entity), epochs_field(self.entity), self.signal.amount
         name = f"{block}.{self.signal.name}"
-        spans = tuple(
-            (i, seconds * 1000, SLOTS * seconds * 1000) for i, seconds in enumerate(HALF_LIVES_S[self.entity])
-        )
+        half_lives_ms = tuple(enumerate(seconds * 1000 for seconds in HALF_LIVES_S[self.entity]))
 
         def add(columns: Fields, row: int, event: Event, keys: Keys) -> None:  # noqa: ARG001
             given = amount(event)
             if not given:
                 return
-            sums, epochs, time_ms = columns[name], columns[epochs_name], event.time_ms
-            for i, half_life_ms, span_ms in spans:
-                epoch, offset_ms = divmod(time_ms, span_ms)
-                slot, added = epoch % SLOTS, given * WEIGHTS[offset_ms * STEPS // half_life_ms]
+            sums, epochs, scaled_ms = columns[name], columns[epochs_name], event.time_ms * STEPS
+            for i, half_life_ms in half_lives_ms:
+                epoch, step = divmod(scaled_ms // half_life_ms, _EPOCH_STEPS)
+                at, added = (row, i, epoch % SLOTS), given * WEIGHTS[step]
                 # `item` gives Python integers, with which arithmetic is faster than with numpy's scalars.
-                held = epochs.item(row, i, slot)
+                held = epochs.item(at)
                 if held == epoch:
-                    sums[row, i, slot] = sums.item(row, i, slot) + added
+                    sums[at] = sums.item(at) + added
                 elif held < epoch:
-                    epochs[row, i, slot] = epoch
-                    columns[block][row, :, i, slot] = 0
-                    sums[row, i, slot] = added
+                    epochs[at] = epoch
+                    columns[block][row, :, i, epoch % SLOTS] = 0
+                    sums[at] = added
 
         return [(self.signal.kind, add)]
 
 
-def read(sums: NDArray[np.int64], epochs: NDArray[np.int64], entity: Entity, now_ms: int) -> NDArray[np.float32]:
+def read(
+    sums: NDArray[np.int64], epochs: NDArray[np.int64], entity: Entity, now_ms: int | NDArray[np.int64]
+) -> NDArray[np.float32]:
     """The decayed values at `now_ms`.
 
     Args:
         sums: int64 [n, signals, half-lives, 4].
         epochs: int64 [n, half-lives, 4].
         entity: Whose records; says the half-lives.
-        now_ms: Unix milliseconds.
+        now_ms: Unix milliseconds, of all rows or of each, int64 [n].
 
     Returns:
         float32 [n, signals, half-lives], in each signal's unit.
     """
-    now_steps = np.array([[now_ms * STEPS // (seconds * 1000)] for seconds in HALF_LIVES_S[entity]], np.int64)
-    steps = now_steps - epochs * (SLOTS * STEPS)
+    now_steps = np.reshape(now_ms, (-1, 1)) * STEPS // _HALF_LIVES_MS[entity]
+    steps = now_steps[..., None] - epochs * _EPOCH_STEPS
     factors = _FACTORS.take(steps, mode="clip")
     weighted = sums.astype(np.float64)  # First, all at once: to convert within the product takes longer.
     weighted *= factors[:, None]

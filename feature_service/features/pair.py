@@ -36,22 +36,20 @@ RELATION = (WATCHED_MS, FOLLOWED, BLOCKED, NOT_INTERESTED_MS)
 
 
 def _minutes_since_watched(view: View) -> NDArray[Any]:
-    watched_ms = view.pair["watched_ms"]
-    return np.where(watched_ms > 0, (view.now_ms - watched_ms) / 60_000, 0)
+    return view.pair.minutes_since(view.pair["watched_ms"])
 
 
 def _room_impressions(view: View) -> NDArray[Any]:
-    return _count(view.room["key"], view.user["seen"][0, Entry.ROOM])
+    return _count(view.room["key"], view.for_candidates(view.user["seen"][:, Entry.ROOM]))
 
 
 def _streamer_impressions(view: View) -> NDArray[Any]:
-    return _count(view.room["streamer"], view.user["seen"][0, Entry.STREAMER])
+    return _count(view.room["streamer"], view.for_candidates(view.user["seen"][:, Entry.STREAMER]))
 
 
 def _count(keys: NDArray[np.int64], seen: NDArray[np.int64]) -> NDArray[np.int64]:
-    """How often each key stands in `seen`, int64 [N]; a binary search on both sides."""
-    ordered = np.sort(seen)
-    return np.searchsorted(ordered, keys, "right") - np.searchsorted(ordered, keys, "left")
+    """How often each key, int64 [N], stands in its row of `seen`, int64 [1 or N, entries]: int64 [N]."""
+    return np.count_nonzero(keys[:, None] == seen, axis=1)
 
 
 FEATURES: list[Feature] = [

@@ -12,6 +12,8 @@ from feature_service.features.reducers import Entity, Fields, FieldSpec, Memory
 
 RecordDtype = np.dtype[np.void]
 
+_FEW = 32  # Below, a table's order, which every new key upsets, is not worth its making.
+
 
 def record_dtype(memories: Iterable[Memory], entity: Entity) -> RecordDtype:
     """The dtype of an entity's record: the fields of its memories, each once, in the order of their names.
@@ -89,15 +91,21 @@ class Table:
         """The key's row; 0 when it has none."""
         return self._rows.get(key, 0)
 
+    def rows_of(self, key: int) -> NDArray[np.intp]:
+        """The key's row as an array, intp [1]; 0 when it has none."""
+        return np.array([self._rows.get(key, 0)], np.intp)
+
     def row(self, key: int) -> int:
         """The key's row, a new one when it has none."""
         row = self._rows.get(key)
         return self._add(key) if row is None else row
 
     def find_all(self, keys: NDArray[np.int64]) -> NDArray[np.intp]:
-        """The rows of many keys, 0 for the unknown ones; a binary search over all keys."""
+        """The rows of many keys, 0 for the unknown ones; a binary search over all keys, unless it is but a few."""
         if not self._rows:
             return np.zeros(len(keys), np.intp)
+        if len(keys) <= _FEW:
+            return np.array([self._rows.get(key, 0) for key in keys.tolist()], np.intp)
         if self._ordered is None:
             held = np.fromiter(self._rows, np.int64, len(self._rows))
             rows = np.fromiter(self._rows.values(), np.intp, len(self._rows))
@@ -109,7 +117,7 @@ class Table:
 
     def gather(self, rows: NDArray[np.intp]) -> NDArray[np.uint8]:
         """A copy of the records in these rows, [n, bytes of a record]: one move of memory a row."""
-        return self._records.view(np.uint8).reshape(len(self._records), -1).take(rows, axis=0)
+        return self._bytes.take(rows, axis=0)
 
     def column(self, records: NDArray[np.uint8], name: str) -> NDArray[Any]:
         """A column of gathered records, or a block of columns, [n, …]; a view."""
@@ -172,8 +180,8 @@ class Table:
             self.fields = self._columns()
 
     def _columns(self) -> Fields:
-        records = self._records.view(np.uint8).reshape(len(self._records), -1)
-        return {name: self.column(records, name) for name in self._spots}
+        self._bytes = self._records.view(np.uint8).reshape(len(self._records), -1)
+        return {name: self.column(self._bytes, name) for name in self._spots}
 
 
 Spot = tuple[np.dtype[Any], tuple[int, ...], int, tuple[int, ...]]

@@ -121,8 +121,7 @@ def _content_value(view: View) -> NDArray[Any]:
 
 
 def _minutes_on_air(view: View) -> NDArray[Any]:
-    started_ms = view.room["started_ms"]
-    return np.where(started_ms > 0, (view.now_ms - started_ms) / 60_000, 0)
+    return view.room.minutes_since(view.room["started_ms"])
 
 
 def _key_feature(name: str, doc: str, memory: Latest, width: int = 1) -> Feature:

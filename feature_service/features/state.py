@@ -12,7 +12,6 @@ from feature_service.features.reducers import Entity, Keys, Memory, Update
 from feature_service.features.schema import key_of
 from feature_service.features.view import Columns, Context, View
 
-_ONE_ROW = np.zeros(1, np.intp)
 _KEY_PLACES = {name: place for place, name in enumerate(Keys._fields)}
 
 _Updates = tuple[tuple[Entity, tuple[Update, ...]], ...]
@@ -28,6 +27,7 @@ class State:
         users: Records of users.
         pairs: Records of a user's streamers, by user key.
         facts: Strings.
+        no_pairs: The table of users of whom no pair is known; empty.
         position: The log position that the records include: the number of events before it. Its driver sets it.
     """
 
@@ -40,7 +40,7 @@ class State:
         self.pairs: dict[int, Table] = {}
         self.facts = Facts()
         self.position = 0
-        self._no_pairs = Table(self.dtypes[Entity.PAIR], capacity=1)
+        self.no_pairs = Table(self.dtypes[Entity.PAIR], capacity=1)
         self._updates = self._bound(_by_kind(memories))
 
     def apply(self, event: Event) -> None:
@@ -82,17 +82,22 @@ class State:
             context: Where and how the user asks.
             now_ms: The request's clock, Unix milliseconds.
         """
-        pairs = self.pairs.get(user_key, self._no_pairs)
-        streamer_keys = self.streamers.fields["key"][streamer_rows]
+        pairs, pair_rows = self.pairs_with(user_key, streamer_rows)
         return View(
-            now_ms=now_ms,
-            context=context,
-            user_key=user_key,
-            user=Columns(self.users, _ONE_ROW + self.users.find(user_key), Entity.USER, now_ms),
+            now_ms=np.array([now_ms], np.int64),
+            contexts=(context,),
+            user_keys=np.array([user_key], np.int64),
+            user=Columns(self.users, self.users.rows_of(user_key), Entity.USER, now_ms),
+            request=None,
             room=Columns(self.rooms, rows, Entity.ROOM, now_ms),
             streamer=Columns(self.streamers, streamer_rows, Entity.STREAMER, now_ms),
-            pair=Columns(pairs, pairs.find_all(streamer_keys), Entity.PAIR, now_ms),
+            pair=Columns(pairs, pair_rows, Entity.PAIR, now_ms),
         )
+
+    def pairs_with(self, user_key: int, streamer_rows: NDArray[np.intp]) -> tuple[Table, NDArray[np.intp]]:
+        """A user's records of these streamers: their table, which is empty for an unknown user, and the rows, [N]."""
+        pairs = self.pairs.get(user_key, self.no_pairs)
+        return pairs, pairs.find_all(self.streamers.fields["key"][streamer_rows])
 
     def pairs_of(self, user_key: int) -> Table:
         """The records of a user's streamers, a new table when there is none."""

@@ -41,7 +41,7 @@ class TensorBuilder:
         self._plans = [(tensor.name, _item_shape(tensor), _plan(catalog, tensor)) for tensor in layout.tensors]
 
     def build(self, view: View) -> Tensors:
-        """The packed tensors of a request: user and history tensors [1, …], candidate tensors [N, …]."""
+        """The packed tensors of a view: user and history tensors [U, …], candidate tensors [N, …]."""
         return {name: _fill(name, shape, plan, view) for name, shape, plan in self._plans}
 
 
@@ -86,7 +86,7 @@ def _item_shape(tensor: TensorLayout) -> tuple[int, ...]:
 
 
 def _fill(name: str, item_shape: tuple[int, ...], plan: _Plan, view: View) -> NDArray[Any]:
-    rows = len(view.room) if name in packed.CANDIDATE_TENSORS else 1
+    rows = len(view.room if name in packed.CANDIDATE_TENSORS else view.user)
     filled = np.empty((rows, *item_shape), packed.DTYPES[name])
     for place, value in plan:
         filled[..., place] = value(view)

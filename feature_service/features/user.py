@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from feature_service.features import signals
@@ -34,7 +33,7 @@ SEEN = Recent(Entity.USER, "seen", SEEN_LENGTH, (EventKind.IMPRESSION,), amount=
 
 
 def _id(view: View) -> NDArray[Any]:
-    return np.array([view.user_key])
+    return view.user_keys
 
 
 def _watched_streamer(view: View) -> NDArray[Any]:
@@ -50,8 +49,7 @@ def _watched_dwell_s(view: View) -> NDArray[Any]:
 
 
 def _watched_age_minutes(view: View) -> NDArray[Any]:
-    times_ms = view.user["watched"][:, Entry.TIME_MS]
-    return np.where(times_ms > 0, (view.now_ms - times_ms) / 60_000, 0)
+    return view.user.minutes_since(view.user["watched"][:, Entry.TIME_MS])
 
 
 FEATURES: list[Feature] = [

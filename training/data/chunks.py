@@ -1,18 +1,21 @@
-"""Chunks: samples in the making, in arrays that are allocated once and handed on when full."""
+"""Chunks: samples in the making. Slates are captured one by one, and their tensors built a block at a time."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from feature_service.features.layout import CANDIDATE_TENSORS, DTYPES, Layout, TensorLayout
-from feature_service.features.tensors import Tensors
+from feature_service.features.catalog import Catalog
+from feature_service.features.layout import CANDIDATE_TENSORS, Layout, TensorLayout
+from feature_service.features.state import State
+from feature_service.features.tensors import TensorBuilder, Tensors
+from feature_service.features.view import Context
+from training.data.captured import CapturedRequests
 from training.data.requests import Numbered
 from training.data.samples import Candidates, Slates
 from training.heads import HEAD_NAMES
 
-"""The tensors with a row a candidate; the others have a row a slate."""
-
-_ROWS_PER_SLATE = 10  # For the first allocation; a chunk ends when either side is full.
+_BLOCK_SLATES = 64  # So many are built at once: enough to share numpy's costs a call, few enough for a core's cache.
+_MEAN_SLATE = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,94 +33,107 @@ class Chunk:
     event: np.ndarray
 
 
+@dataclass(frozen=True, slots=True)
+class Slate:
+    """One slate as replay meets it.
+
+    Attributes:
+        impressions: What was shown, each with its position in the log.
+        time_ms: The clock of its features.
+        context: Where and how the user asked.
+        user: User key.
+        rooms: Room keys.
+        streamers: Streamer keys.
+    """
+
+    impressions: list[Numbered]
+    time_ms: int
+    context: Context
+    user: int
+    rooms: list[int]
+    streamers: list[int]
+
+
 class ChunkBuffer:
-    """Collects slates until it is full."""
+    """Collects slates until they are taken as a chunk."""
 
-    def __init__(self, layout: Layout, slates: int) -> None:
+    def __init__(self, catalog: Catalog, layout: Layout, state: State, slates: int) -> None:
+        """Starts empty.
+
+        Args:
+            catalog: The features.
+            layout: The columns of the samples.
+            state: What they are computed from.
+            slates: When it is full; long slates fill it sooner.
+        """
         self._layout = layout
-        self._slates = slates
-        self._rows = slates * _ROWS_PER_SLATE
+        self._state = state
+        self._builder = TensorBuilder(catalog, layout)
+        self._captured = CapturedRequests(state)
+        self._most = slates
         self._first = 0
-        self._allocate()
+        self._clear()
 
-    def fits(self, rows: int) -> bool:
-        """Whether one more slate of so many candidates has room; an empty buffer makes room for any."""
-        if not self._used_slates and rows > self._rows:
-            self._rows = rows
-            self._allocate()
-        return self._used_slates < self._slates and self._used_rows + rows <= self._rows
+    @property
+    def full(self) -> bool:
+        """Whether it is time to take the chunk, which bounds the memory that it needs."""
+        return len(self._slates) >= self._most or self._impressions >= self._most * _MEAN_SLATE
 
-    def add(
-        self,
-        slate: list[Numbered],
-        tensors: Tensors,
-        *,
-        time_ms: int,
-        user: int,
-        rooms: list[int],
-        streamers: list[int],
-    ) -> None:
-        """Takes a slate's impressions, the packed tensors that were built for them, and the keys of their ids."""
-        row, start = self._used_slates, self._used_rows
-        stop = start + len(slate)
-        for name, values in tensors.items():
-            if name in CANDIDATE_TENSORS:
-                self._tensors[name][start:stop] = values
-            else:
-                self._tensors[name][row] = values[0]
-        self._time_ms[row] = time_ms
-        self._user[row] = user
-        self._event[start:stop] = [position for position, _ in slate]
-        self._position[start:stop] = [event.position for _, event in slate]
-        self._propensity[start:stop] = [event.propensity for _, event in slate]
-        self._sampled[start:stop] = [event.sampled for _, event in slate]
-        self._room[start:stop] = rooms
-        self._streamer[start:stop] = streamers
-        self._slate[start:stop] = self._first + row
-        self._used_slates, self._used_rows = row + 1, stop
+    def add(self, slate: Slate) -> None:
+        """Takes a slate, with the records of its user and rooms as they stand now."""
+        rooms, streamers = self._state.rooms, self._state.streamers
+        rows = np.array([rooms.find(key) for key in slate.rooms], np.intp)
+        streamer_rows = np.array([streamers.find(key) for key in slate.streamers], np.intp)
+        self._captured.add(slate.user, rows, streamer_rows, slate.context, slate.time_ms)
+        self._slates.append(slate)
+        self._impressions += len(slate.impressions)
+        if len(self._captured) == _BLOCK_SLATES:
+            self._build()
 
     def take(self) -> Chunk | None:
-        """What was collected, as views; the buffer goes on with new arrays. None when there is nothing."""
-        slates, rows = self._used_slates, self._used_rows
+        """What was collected; the buffer starts anew. None when there is nothing."""
+        slates = self._slates
         if not slates:
             return None
-        user = {name: values[:slates] for name, values in self._tensors.items() if name not in CANDIDATE_TENSORS}
-        candidate = {name: values[:rows] for name, values in self._tensors.items() if name in CANDIDATE_TENSORS}
+        if len(self._captured):
+            self._build()
+        tensors = {name: np.concatenate([block[name] for block in self._blocks]) for name in self._blocks[0]}
         chunk = Chunk(
-            Slates(user, self._time_ms[:slates], self._user[:slates]),
-            Candidates(
-                tensors=candidate,
-                slate=self._slate[:rows],
-                room=self._room[:rows],
-                streamer=self._streamer[:rows],
-                position=self._position[:rows],
-                propensity=self._propensity[:rows],
-                sampled=self._sampled[:rows],
-                labels=np.zeros((rows, len(HEAD_NAMES)), np.float32),
-                mask=np.zeros((rows, len(HEAD_NAMES)), np.bool_),
+            Slates(
+                {name: values for name, values in tensors.items() if name not in CANDIDATE_TENSORS},
+                np.array([slate.time_ms for slate in slates], np.int64),
+                np.array([slate.user for slate in slates], np.int64),
             ),
-            self._event[:rows],
+            self._candidates({name: values for name, values in tensors.items() if name in CANDIDATE_TENSORS}),
+            np.array([position for slate in slates for position, _ in slate.impressions], np.int64),
         )
-        self._first += slates
-        self._allocate()
+        self._first += len(slates)
+        self._clear()
         return chunk
 
-    def _allocate(self) -> None:
-        self._used_slates = self._used_rows = 0
-        self._tensors = {tensor.name: self._empty(tensor) for tensor in self._layout.tensors}
-        self._time_ms = np.empty(self._slates, np.int64)
-        self._user = np.empty(self._slates, np.int64)
-        self._event = np.empty(self._rows, np.int64)
-        self._slate = np.empty(self._rows, np.int32)
-        self._room = np.empty(self._rows, np.int64)
-        self._streamer = np.empty(self._rows, np.int64)
-        self._position = np.empty(self._rows, np.int16)
-        self._propensity = np.empty(self._rows, np.float32)
-        self._sampled = np.empty(self._rows, np.bool_)
+    def _candidates(self, tensors: Tensors) -> Candidates:
+        slates = self._slates
+        events = [event for slate in slates for _, event in slate.impressions]
+        numbers = np.arange(self._first, self._first + len(slates), dtype=np.int32)
+        return Candidates(
+            tensors=tensors,
+            slate=np.repeat(numbers, [len(slate.impressions) for slate in slates]),
+            room=np.array([key for slate in slates for key in slate.rooms], np.int64),
+            streamer=np.array([key for slate in slates for key in slate.streamers], np.int64),
+            position=np.array([event.position for event in events], np.int16),
+            propensity=np.array([event.propensity for event in events], np.float32),
+            sampled=np.array([event.sampled for event in events], np.bool_),
+            labels=np.zeros((len(events), len(HEAD_NAMES)), np.float32),
+            mask=np.zeros((len(events), len(HEAD_NAMES)), np.bool_),
+        )
 
-    def _empty(self, tensor: TensorLayout) -> np.ndarray:
-        rows = self._rows if tensor.name in CANDIDATE_TENSORS else self._slates
-        return np.empty((rows, *item_shape(tensor)), DTYPES[tensor.name])
+    def _build(self) -> None:
+        self._blocks.append(self._builder.build(self._captured.take()))
+
+    def _clear(self) -> None:
+        self._slates: list[Slate] = []
+        self._impressions = 0
+        self._blocks: list[Tensors] = []
 
 
 def item_shape(tensor: TensorLayout) -> tuple[int, ...]:

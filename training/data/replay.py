@@ -2,18 +2,15 @@
 
 from collections.abc import Iterable, Iterator
 
-import numpy as np
-
 from feature_service.features.catalog import Catalog
 from feature_service.features.events import Event
 from feature_service.features.layout import Layout
 from feature_service.features.room import DEFAULT_LEASE_MS
 from feature_service.features.schema import key_of
 from feature_service.features.state import State
-from feature_service.features.tensors import TensorBuilder
 from feature_service.features.view import Context
 from feature_service.live.table import LiveTable
-from training.data.chunks import Chunk, ChunkBuffer
+from training.data.chunks import Chunk, ChunkBuffer, Slate
 from training.data.requests import Counts, Numbered, with_slates
 from training.data.room_versions import VersionCollector
 from training.data.samples import RoomVersions
@@ -57,8 +54,7 @@ class Replay:
         self.state = State(catalog.memories)
         self.live = LiveTable(self.state)
         self.counts = Counts()
-        self._builder = TensorBuilder(catalog, layout)
-        self._buffer = ChunkBuffer(layout, chunk_slates)
+        self._buffer = ChunkBuffer(catalog, layout, self.state, chunk_slates)
         self._versions = VersionCollector(catalog, layout, self.state, self.live)
         self._lease_ms = lease_ms
         self._sweep_ms = 0
@@ -71,7 +67,7 @@ class Replay:
         """
         for event, slate in with_slates(events, self.counts):
             if slate:
-                if not self._buffer.fits(len(slate)) and (chunk := self._buffer.take()):
+                if self._buffer.full and (chunk := self._buffer.take()):
                     yield chunk
                 self._sample(slate)
             self._apply(event)
@@ -85,15 +81,16 @@ class Replay:
 
     def _sample(self, slate: list[Numbered]) -> None:
         first = min((event for _, event in slate), key=lambda event: event.time_ms)
-        user_key = key_of("user", first.user_id)
-        rooms = [key_of("room", event.room_id) for _, event in slate]
-        streamers = [key_of("streamer", event.streamer_id) for _, event in slate]
-        rows = np.array(list(map(self.state.rooms.find, rooms)), np.intp)
-        streamer_rows = np.array(list(map(self.state.streamers.find, streamers)), np.intp)
-        context = Context(first.scene, first.device, first.network, first.region)
-        view = self.state.view(user_key, rows, streamer_rows, context, first.time_ms)
-        tensors = self._builder.build(view)
-        self._buffer.add(slate, tensors, time_ms=first.time_ms, user=user_key, rooms=rooms, streamers=streamers)
+        self._buffer.add(
+            Slate(
+                impressions=slate,
+                time_ms=first.time_ms,
+                context=Context(first.scene, first.device, first.network, first.region),
+                user=key_of("user", first.user_id),
+                rooms=[key_of("room", event.room_id) for _, event in slate],
+                streamers=[key_of("streamer", event.streamer_id) for _, event in slate],
+            )
+        )
         self.counts.slates += 1
         self.counts.candidates += len(slate)
         self.counts.sampled += sum(event.sampled for _, event in slate)

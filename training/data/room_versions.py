@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from feature_service.features.catalog import Catalog
 from feature_service.features.events import Event, EventKind
@@ -12,8 +14,9 @@ from feature_service.features.reducers import Entity
 from feature_service.features.schema import Feature, key_of
 from feature_service.features.state import State
 from feature_service.features.tensors import TensorBuilder, Tensors
-from feature_service.features.view import Context
+from feature_service.features.view import Columns, Context, View
 from feature_service.live.table import LiveTable
+from training.data.captured import Records, captured
 from training.data.chunks import item_shape
 from training.data.samples import RoomVersions
 
@@ -38,15 +41,18 @@ They are lifetime counts, which models read as logarithms: an hour changes littl
 _OFF = (EventKind.ROOM_ENDED, EventKind.ROOM_BLOCKED)
 
 
+_Trace = list[int | float | bytes]
+
+
 @dataclass(slots=True)
 class _Version:
-    """A version that still holds: tensors [1, …], `lease_ms` = when the room goes off air without a renewal."""
+    """A version that still holds: copies of the records, and `lease_ms` = when the room goes off air unrenewed."""
 
-    tensors: Tensors
-    streamer: int
+    room: Records
+    streamer: Records
     start_ms: int
     lease_ms: int
-    trace: bytes
+    trace: _Trace
     stop_ms: int = 0
 
 
@@ -98,38 +104,58 @@ class VersionCollector:
     def take(self) -> RoomVersions:
         """The versions that were closed since the last call."""
         closed, self._closed = self._closed, []
+        start_ms = np.array([version.start_ms for _, version in closed], np.int64)
+        view = self._view([version for _, version in closed], start_ms)
         return RoomVersions(
-            tensors={
-                tensor.name: np.concatenate(
-                    [np.empty((0, *item_shape(tensor)), DTYPES[tensor.name])]
-                    + [version.tensors[tensor.name] for _, version in closed]
-                )
-                for tensor in self._layout.tensors
-            },
+            tensors=self._builder.build(view) if view else self._nothing(),
             room=np.array([key for key, _ in closed], np.int64),
-            streamer=np.array([version.streamer for _, version in closed], np.int64),
-            start_ms=np.array([version.start_ms for _, version in closed], np.int64),
+            streamer=view.room["streamer"] if view else np.zeros(0, np.int64),
+            start_ms=start_ms,
             stop_ms=np.array([version.stop_ms for _, version in closed], np.int64),
         )
 
-    def _version(self, row: int, streamer_row: int, now_ms: int, trace: bytes) -> _Version:
-        view = self._state.view(0, np.array([row]), np.array([streamer_row]), Context(), now_ms)
-        fields = self._state.rooms.fields
+    def _nothing(self) -> Tensors:
+        return {tensor.name: np.empty((0, *item_shape(tensor)), DTYPES[tensor.name]) for tensor in self._layout.tensors}
+
+    def _view(self, versions: list[_Version], start_ms: NDArray[np.int64]) -> View | None:
+        """What the room tower reads of versions, as of their starts, before a user of whom nothing is known."""
+        if not versions:
+            return None
+        state, nobody, nothing = self._state, np.zeros(1, np.int64), np.zeros(len(versions), np.intp)
+        return View(
+            now_ms=nobody,
+            contexts=(Context(),),
+            user_keys=nobody,
+            user=Columns(state.users, nobody, Entity.USER, nobody),
+            request=None,
+            room=captured(state.rooms, np.concatenate([each.room for each in versions]), Entity.ROOM, start_ms),
+            streamer=captured(
+                state.streamers, np.concatenate([each.streamer for each in versions]), Entity.STREAMER, start_ms
+            ),
+            pair=Columns(state.no_pairs, nothing, Entity.PAIR, start_ms),
+        )
+
+    def _version(self, row: int, streamer_row: int, now_ms: int, trace: _Trace) -> _Version:
+        state = self._state
         return _Version(
-            tensors=self._builder.build(view),
-            streamer=int(fields["streamer"][row]),
+            room=state.rooms.gather(np.array([row])),
+            streamer=state.streamers.gather(np.array([streamer_row])),
             start_ms=now_ms,
-            lease_ms=int(fields["lease_until_ms"][row]),
+            lease_ms=state.rooms.fields["lease_until_ms"].item(row),
             trace=trace,
         )
 
-    def _trace(self, row: int, streamer_row: int) -> bytes:
-        """The bytes of the record fields that the carried features read."""
+    def _trace(self, row: int, streamer_row: int) -> _Trace:
+        """The record fields that the carried features read."""
         rooms, streamers = self._state.rooms.fields, self._state.streamers.fields
-        return b"".join(
-            [rooms[name][row].tobytes() for name in self._room_fields]
-            + [streamers[name][streamer_row].tobytes() for name in self._streamer_fields]
-        )
+        return [_held(rooms[name], row) for name in self._room_fields] + [
+            _held(streamers[name], streamer_row) for name in self._streamer_fields
+        ]
+
+
+def _held(column: NDArray[Any], row: int) -> int | float | bytes:
+    """What a field holds, in a form that is fast to compare."""
+    return column.item(row) if column.ndim == 1 else column[row].tobytes()
 
 
 def _fields(features: list[Feature], entity: Entity) -> tuple[str, ...]:
