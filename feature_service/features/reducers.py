@@ -108,6 +108,40 @@ class Total:
 
 
 @dataclass(frozen=True, slots=True)
+class Tally:
+    """How many events fell into each of some places: int64 [size].
+
+    Attributes:
+        entity: Whose record.
+        field: The record field.
+        size: How many places.
+        kind: The events that are counted.
+        place: The event's place, or -1 for an event that is not counted.
+    """
+
+    entity: Entity
+    field: str
+    size: int
+    kind: EventKind
+    place: Callable[[Event], int]
+
+    def fields(self) -> list[FieldSpec]:
+        """A count a place."""
+        return [(self.field, "<i8", (self.size,))]
+
+    def updates(self) -> list[tuple[EventKind, Update]]:
+        """Adds one in the event's place."""
+        name, place_of = self.field, self.place
+
+        def add(columns: Fields, row: int, event: Event, keys: Keys) -> None:  # noqa: ARG001
+            place = place_of(event)
+            if place >= 0:
+                columns[name][row, place] += 1
+
+        return [(self.kind, add)]
+
+
+@dataclass(frozen=True, slots=True)
 class Latest:
     """The newest given value: ties in time go to the greater value, so the order of events does not matter.
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from feature_service.features import signals
 from feature_service.features.events import Event, EventKind
 from feature_service.features.families import decayed, totals
-from feature_service.features.reducers import Entity, Highest, Keys, Latest, Signal, Total
+from feature_service.features.reducers import Entity, Highest, Keys, Latest, Signal, Tally, Total
 from feature_service.features.schema import Encoding, Feature, Side, key_of
 from feature_service.features.view import View
 
@@ -67,7 +67,20 @@ ENDED = Highest(Entity.ROOM, "ended_ms", (EventKind.ROOM_ENDED,), _time_ms)
 BLOCKED = Highest(Entity.ROOM, "blocked_ms", (EventKind.ROOM_BLOCKED,), _time_ms)
 LEASE = Highest(Entity.ROOM, "lease_until_ms", _ON_AIR, _lease_until_ms)
 
-LIFECYCLE = (STARTED, STREAMER, CATEGORY, LANGUAGE, ENDED, BLOCKED, LEASE)
+REGIONS = 16
+"""Regions are counted by their key modulo so many: of a hundred regions, each shares its count with a few others."""
+
+
+def region_place(region: str) -> int:
+    """Where a region is counted in `visits_by_region`; -1 for an empty one."""
+    return key_of("region", region) % REGIONS if region else -1
+
+
+VISITS_BY_REGION = Tally(
+    Entity.ROOM, "visits_by_region", REGIONS, EventKind.ENTER, lambda event: region_place(event.region)
+)
+
+LIFECYCLE = (STARTED, STREAMER, CATEGORY, LANGUAGE, ENDED, BLOCKED, LEASE, VISITS_BY_REGION)
 """What decides whether a room is on air, and in which lists it stands; remembered whatever the features are."""
 
 STREAMER_CATEGORY = Latest(
@@ -112,7 +125,9 @@ def content(width: int) -> Feature:
         encoding=Encoding.VECTOR,
         width=width,
         value=_content_value,
-        memories=(Latest(Entity.ROOM, "content", _ON_AIR, "<f4", given, width=width),),
+        memories=tuple(
+            Latest(entity, "content", _ON_AIR, "<f4", given, width=width) for entity in (Entity.ROOM, Entity.STREAMER)
+        ),
     )
 
 

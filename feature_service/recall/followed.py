@@ -27,9 +27,10 @@ class Followed:
             return nothing(NAME)
         pair_rows = np.flatnonzero(pairs.fields["followed"] > 0)
         rows = world.live.rows_of_streamers(pairs.fields["key"][pair_rows], request.now_ms)
-        on_air = rows > 0
+        on_air = np.flatnonzero(rows)
+        if not len(on_air):
+            return nothing(NAME)
         rows = rows[on_air]
         visits = Columns(pairs, pair_rows[on_air], Entity.PAIR, request.now_ms).decayed("enter")[:, -1]
-        started_ms = world.state.rooms.fields["started_ms"][rows]
-        order = np.lexsort((rows, -started_ms, -visits))[:limit]
+        order = np.lexsort((rows, -world.state.rooms.fields["started_ms"][rows], -visits))[:limit]
         return Recalled(NAME, rows[order], visits[order])

@@ -40,13 +40,17 @@ class Heat:
         """The rate of the last minute over that of the last ten: 1 = as before, at most 10, float64 [n]."""
         return (10 * self.minute + PRIOR_VISITS) / (self.ten_minutes + PRIOR_VISITS)
 
-    def score(self) -> NDArray[np.float64]:
-        """√(size) · lift, float64 [n].
+    def score(self, usual: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Lift · size / √(usual + 10), float64 [n].
 
-        The root damps the size, so that a few head streamers do not take all; the lift raises what has just begun (a
-        PK, a song) the moment its events come, and falls with the 1-minute half-life.
+        A room as warm as usual scores about the root of its size, so that a few head streamers do not take all; one
+        far above its streamer's usual level scores more than a head streamer's usual evening. The lift raises what has
+        just begun (a PK, a song) the moment its events come, and falls with the 1-minute half-life.
+
+        Args:
+            usual: The 10-minute heat that is usual for each room's streamer, see `usual_heat`, float64 [n].
         """
-        return np.sqrt(self.ten_minutes) * self.lift()
+        return self.lift() * self.ten_minutes / np.sqrt(usual + PRIOR_VISITS)
 
 
 class Thermometer:
@@ -75,7 +79,7 @@ class Thermometer:
             self._read_ms = now_ms
         self._cool(now_ms)
         # A row that another room has taken over shows other totals, or next to no heat: it was off air for an hour.
-        events = np.einsum("ns->n", totals[rows])  # Twice as fast as `sum`.
+        events = np.einsum("ns->n", totals)[rows]  # Five times as fast as to gather first, ten times as `sum`.
         changed = events != self._events[rows]
         self._events[rows] = events
         heat = read(state, rows[changed], now_ms)
@@ -98,3 +102,23 @@ def read(state: State, rows: Rows, now_ms: int) -> Heat:
         sums += weight * state.rooms.fields[f"{block}.{signal}"][rows]
     visits = decay.read(sums[:, None], epochs, Entity.ROOM, now_ms)[:, 0].astype(np.float64) / VISIT
     return Heat(visits[:, MINUTE], visits[:, TEN_MINUTES])
+
+
+def usual_heat(state: State, rows: Rows, streamer_rows: Rows, heat: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The heat that is usual for each room's streamer at this time, float64 [n]; 0 for newcomers.
+
+    The heat on air now is shared out as the visits to earlier broadcasts are: a streamer of twice the visits a
+    broadcast is expected to have twice the heat. So a busy hour makes no streamer unusual. One more broadcast, without
+    visits, stands for what a single earlier one does not yet say.
+
+    Args:
+        state: The records.
+        rows: Rows of rooms, [n].
+        streamer_rows: Rows of their streamers, [n].
+        heat: The rooms' heat now, float64 [n].
+    """
+    rooms, streamers = state.rooms.fields, state.streamers.fields
+    # Visits can reach a room whose streamer was forgotten: none are left for earlier broadcasts then.
+    earlier = np.maximum(streamers["total.enter"][streamer_rows] - rooms["total.enter"][rows], 0)
+    visits = earlier / np.maximum(streamers["total.rooms"][streamer_rows], 1)
+    return visits * (heat.sum() / max(visits.sum(), 1e-9))

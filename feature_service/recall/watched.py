@@ -1,11 +1,17 @@
 """The channel `watched`: rooms on air of streamers that the user has watched before.
 
-Most visits on live platforms go to known streamers. The score is the memory rule, which needs no training and beats
-sequence models when all live rooms are ranked (published for KuaiLive, with these weights):
+Most visits on live platforms go to known streamers, and a rule without training is hard to beat there. Ours is
 
-    0.45 · recency-decayed last ten visits + 0.45 · normalised visit count + 0.10 · log popularity.
+    √(visits / broadcasts) · (1 + 2 · habit) · (1 − 0.8 · 2^(−age / 6 h)),
 
-Each part is scaled to a maximum of 1 over the user's streamers on air.
+* visits: the user's to the streamer, decayed at the longest half-life of pairs (7 days), and a quarter of the lifetime
+  count; over the streamer's broadcasts, so that who is seldom on air is not behind who always is;
+* habit, 0 to 1: how near the present time of day is to that of the last visits. People watch a streamer at their hour;
+* age: time since the user was last with the streamer. Who has just left comes back tomorrow rather than at once.
+
+The form and its numbers were chosen on the visits of the validation steps of LiveRec's Twitch file: NDCG@10 over the
+rooms live then is .542; .535 without habit, .519 without pause, .537 without broadcasts, .508 with none of them. The
+published rule of KuaiLive (recency of the last ten visits, visit count, popularity) has .484. The optimum is flat.
 """
 
 from typing import ClassVar
@@ -13,24 +19,37 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from feature_service.features.reducers import Entry
+from feature_service.features.reducers import Entity, Entry
+from feature_service.features.view import Columns
 from feature_service.recall.found import best, nothing
 from feature_service.stages import Recalled, Request, World
 
 NAME = "watched"
 
-RECENCY_WEIGHT = 0.45
-COUNT_WEIGHT = 0.45
-POPULARITY_WEIGHT = 0.10
+LIFETIME_WEIGHT = 0.25
+"""What a visit of long ago counts against one of now."""
 
-RECENT_VISITS = 10
-RECENCY_DECAY = 0.8
-"""What each of the last visits counts against the next newer one. The rule's source names no value; this one lets the
-newest visit count as much as the last five of the ten together."""
+BROADCASTS_PRIOR = 5.0
+"""Broadcasts that every streamer is given in advance."""
+
+HABIT_WEIGHT = 2.0
+HABIT_CONCENTRATION = 1.0
+"""κ of the von Mises kernel e^(κ (cos θ − 1)) on the clock of 24 hours: half as much 4.8 hours away."""
+
+HABIT_PRIOR = 0.47
+"""The habit of a streamer without a visit among the last ones: the kernel's mean over the day, e^(−κ) I₀(κ),"""
+
+HABIT_PRIOR_VISITS = 2.0
+"""which counts as much as so many visits."""
+
+PAUSE_DEPTH = 0.8
+PAUSE_HALF_LIFE_MS = 6 * 3_600_000
+
+_DAY_MS = 86_400_000
 
 
 class Watched:
-    """Rooms of streamers that the user was with, by the memory rule."""
+    """Rooms of streamers that the user was with."""
 
     waits: ClassVar[bool] = False
 
@@ -40,28 +59,28 @@ class Watched:
         if pairs is None:
             return nothing(NAME)
         pair_rows = np.flatnonzero(pairs.fields["watched_ms"] > 0)
-        rows = world.live.rows_of_streamers(pairs.fields["key"][pair_rows], request.now_ms)
-        on_air = rows > 0
-        rows, pair_rows = rows[on_air], pair_rows[on_air]
-        visits = pairs.fields["total.enter"][pair_rows]
-        streamer_rows = world.live.streamer_rows(rows)
-        popularity = np.log1p(world.state.streamers.fields["total.enter"][streamer_rows])
+        streamer_keys = pairs.fields["key"][pair_rows]
+        rows = world.live.rows_of_streamers(streamer_keys, request.now_ms)
+        on_air = np.flatnonzero(rows)
+        rows, pair_rows, streamer_keys = rows[on_air], pair_rows[on_air], streamer_keys[on_air]
+        visits = Columns(pairs, pair_rows, Entity.PAIR, request.now_ms).decayed("enter")[:, -1]
+        visits += LIFETIME_WEIGHT * pairs.fields["total.enter"][pair_rows]
+        broadcasts = world.state.streamers.fields["total.rooms"][world.live.streamer_rows(rows)]
+        age_ms = request.now_ms - pairs.fields["watched_ms"][pair_rows]
         scores = (
-            RECENCY_WEIGHT * _scaled(_recency(request, world, pairs.fields["key"][pair_rows]))
-            + COUNT_WEIGHT * _scaled(visits)
-            + POPULARITY_WEIGHT * _scaled(popularity)
+            np.sqrt(visits / (broadcasts + BROADCASTS_PRIOR))
+            * (1 + HABIT_WEIGHT * _habit(request, world, streamer_keys))
+            * (1 - PAUSE_DEPTH * np.exp2(-age_ms.clip(0) / PAUSE_HALF_LIFE_MS))
         )
         return best(NAME, rows, scores.astype(np.float32), limit)
 
 
-def _recency(request: Request, world: World, streamer_keys: NDArray[np.int64]) -> NDArray[np.float64]:
-    """The decayed weight of each streamer's visits among the user's last ten, float64 [n]."""
+def _habit(request: Request, world: World, streamer_keys: NDArray[np.int64]) -> NDArray[np.float64]:
+    """How near the time of day is to that of the user's last visits to each streamer, 0 to 1, float64 [n]."""
     users = world.state.users
-    visited = users.fields["watched"][users.find(request.user_key), Entry.STREAMER, :RECENT_VISITS]
-    weights = RECENCY_DECAY ** np.arange(len(visited))
-    return (streamer_keys[:, None] == visited) @ weights
-
-
-def _scaled(values: NDArray[np.float64] | NDArray[np.int64]) -> NDArray[np.float64]:
-    """The values over their maximum; zeros stay zeros."""
-    return values / max(float(values.max(initial=0)), 1e-9)
+    visited = users.fields["watched"][users.find(request.user_key)]
+    angles = (visited[Entry.TIME_MS] - request.now_ms) % _DAY_MS * (2 * np.pi / _DAY_MS)
+    nearness = np.exp(HABIT_CONCENTRATION * (np.cos(angles) - 1))
+    theirs = (streamer_keys[:, None] == visited[Entry.STREAMER]).astype(np.float64)
+    near, visits = (theirs @ np.stack([nearness, np.ones_like(nearness)], axis=1)).T
+    return (near + HABIT_PRIOR_VISITS * HABIT_PRIOR) / (visits + HABIT_PRIOR_VISITS)

@@ -85,12 +85,14 @@ class LivePlatform:
         return Ranked(candidates, (), none.astype(np.float32), none, np.array(list(scores.values()), np.float64))
 
 
-def request(user_id: str = "viewer", at_s: float = 0, *, k: int = 3, request_id: str = "q", **scene: Any) -> Request:
+def request(
+    user_id: str = "viewer", at_s: float = 0, *, k: int = 3, request_id: str = "q", region: str = "", **scene: Any
+) -> Request:
     """A request in the scene `home`, whose settings can be overridden by name."""
     home = replace(settings.load().scene("home"), **scene)
     key = key_of("user", user_id)
     now_ms = NOON_MS + round(at_s * 1000)
-    return Request(request_id, user_id, key, k, home, Context(), now_ms, np.zeros(0, np.int64))
+    return Request(request_id, user_id, key, k, home, Context(region=region), now_ms, np.zeros(0, np.int64))
 
 
 def recalled(channel: str, *rows: int) -> Recalled:

@@ -35,9 +35,39 @@ def test_steady_room_has_a_lift_of_one() -> None:
     assert heat.Heat(np.array([50.0]), np.array([500.0])).lift().tolist() == [1.0]
 
 
-def test_score_damps_the_size_of_a_steady_room() -> None:
-    # A hundred times the visits are ten times the score.
-    assert heat.Heat(np.array([1.0, 100.0]), np.array([10.0, 1000.0])).score().tolist() == [10**0.5, 1000**0.5]
+def test_score_of_a_usual_evening_is_about_the_root_of_the_size() -> None:
+    # A lift of 1; 1,000 / √(1,000 + 10) and 90 / √(90 + 10).
+    usual = np.array([1000.0, 90.0])
+    assert heat.Heat(usual / 10, usual).score(usual).tolist() == pytest.approx([1000 / 1010**0.5, 9.0])
+
+
+def test_newcomer_of_a_seventh_of_the_visits_stands_above_a_head_streamers_usual_level() -> None:
+    # 1,000 / √(1,000 + 10) = 31.5; 150 / √10 = 47.4.
+    head, newcomer = heat.Heat(np.array([100.0, 15.0]), np.array([1000.0, 150.0])).score(np.array([1000.0, 0.0]))
+    assert newcomer > head
+
+
+def test_usual_heat_is_shared_out_as_the_visits_to_earlier_broadcasts() -> None:
+    platform = LivePlatform()
+    for streamer, broadcasts, visits in (("head", 2, 45), ("small", 1, 10)):
+        for number in range(broadcasts):
+            platform.start(f"{streamer}/old{number}")
+            platform.enter(f"{streamer}/old{number}", times=visits)
+    platform.start("head/1", 10)
+    platform.start("small/1", 10)
+    platform.start("new/1", 10)
+    platform.enter("new/1", 10, times=50)
+    rows = platform.rows("head/1", "small/1", "new/1")
+    # Visits a broadcast, with the present one: 90 / 3 and 10 / 2, none of the newcomer. So 30 : 5 : 0 of 70.
+    usual = heat.usual_heat(platform.state, rows, platform.live.streamer_rows(rows), np.array([10.0, 10.0, 50.0]))
+    assert usual.tolist() == pytest.approx([60, 10, 0])
+
+
+def test_nobody_is_unusual_where_nobody_has_a_past() -> None:
+    platform = LivePlatform()
+    platform.start("anna/1")
+    rows = platform.rows("anna/1")
+    assert heat.usual_heat(platform.state, rows, platform.live.streamer_rows(rows), np.array([5.0])).tolist() == [0]
 
 
 def test_lift_of_a_burst_stays_below_ten() -> None:
