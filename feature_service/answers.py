@@ -9,6 +9,7 @@ from feature_service.compose import Card
 from feature_service.features.layout import Layout
 from feature_service.features.tensors import Tensors
 from feature_service.pipeline import Degraded, Outcome, Trace
+from feature_service.similar import Neighbours
 from feature_service.stages import Candidates, Ranked, World
 from feature_service.writer import Acceptance, Result
 from protos.onair.v1 import recommendation_pb2 as pb
@@ -47,6 +48,17 @@ def report_response(results: Sequence[Result]) -> pb.ReportEventsResponse:
             pb.EventResult(event_id=each.event_id, acceptance=_ACCEPTANCE[each.acceptance], reason=each.reason)
             for each in results
         ]
+    )
+
+
+def similar_response(neighbours: Neighbours) -> pb.SimilarStreamersResponse:
+    """The similar streamers."""
+    return pb.SimilarStreamersResponse(
+        streamers=[
+            pb.SimilarStreamer(streamer_id=each.streamer_id, score=each.score, room_id=each.room_id)
+            for each in neighbours.streamers
+        ],
+        model_version=neighbours.version,
     )
 
 

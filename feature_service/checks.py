@@ -47,8 +47,7 @@ def check(asked: Asked, settings: Settings, now_ms: int) -> Request:
         RequestError: A field is not usable.
     """
     check_id("user_id", asked.user_id)
-    if not 1 <= asked.k <= settings.service.max_k:
-        raise RequestError(f"k: expected 1 to {settings.service.max_k}, received {asked.k}")
+    check_count("k", asked.k, settings.service.max_k)
     if asked.request_id:
         check_id("request_id", asked.request_id)
     scene = check_scene(asked.scene, settings)
@@ -90,10 +89,10 @@ def check_scene(name: str, settings: Settings) -> Scene:
 
 
 def check_count(field: str, count: int, most: int) -> None:
-    """Checks the length of a list.
+    """Checks the length of a list that is given or wanted.
 
     Raises:
-        RequestError: It is empty or too long.
+        RequestError: It is 0 or less, or too long.
     """
     if not 1 <= count <= most:
         raise RequestError(f"{field}: expected 1 to {most}, received {count}")

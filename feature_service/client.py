@@ -99,6 +99,20 @@ class FeatureServiceClient:
         )
         return await self._stub.GetFeatures(request, timeout=self._timeout_s)
 
+    async def similar(self, streamer_id: str, k: int = 10, *, live_only: bool = False) -> pb.SimilarStreamersResponse:
+        """The streamers whom those watch that watch this one, best first; none of a streamer who is not known.
+
+        Args:
+            streamer_id: The streamer.
+            k: How many at most.
+            live_only: Only streamers who are on air now.
+
+        Raises:
+            grpc.aio.AioRpcError: As `recommend`; FAILED_PRECONDITION while no model of neighbours serves.
+        """
+        request = pb.SimilarStreamersRequest(streamer_id=streamer_id, k=k, live_only=live_only)
+        return await self._stub.SimilarStreamers(request, timeout=self._timeout_s)
+
     async def report(self, events: Sequence[Event]) -> list[pb.EventResult]:
         """Reports events; returns when they are durable, with what became of each.
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import grpc
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,6 +15,7 @@ from feature_service.features.tensors import TensorBuilder
 from feature_service.features.view import View
 from serving import contract
 from serving.client import ModelServerClient
+from serving.errors import ServerFailedError
 
 PREDICTIONS = "predictions"
 """Output of a ranker's `serving_default`: float32 [N, heads]."""
@@ -102,9 +104,12 @@ class ServedModel:
         Raises:
             ServingError: The model server failed, or was late.
         """
-        return (await self.outputs(servers, signature, (output,), tensors, timeout_s))[output]
+        answer = await servers.next().predict(
+            self.name, tensors, signature=signature, version=self.version, outputs=(output,), timeout_s=timeout_s
+        )
+        return answer.outputs[output]
 
-    async def outputs(
+    async def predict_one(
         self,
         servers: ModelServers,
         signature: str,
@@ -112,15 +117,26 @@ class ServedModel:
         tensors: Mapping[str, NDArray[Any]],
         timeout_s: float,
     ) -> dict[str, NDArray[Any]]:
-        """Asks for several outputs of ready tensors.
+        """Asks for several outputs of ready tensors that describe one user or streamer.
+
+        Returns:
+            The outputs by name, all of one length, [n] each.
 
         Raises:
-            ServingError: The model server failed, or was late.
+            ServingError: The model server failed, was late, or answered with other shapes than [1, n].
         """
         answer = await servers.next().predict(
             self.name, tensors, signature=signature, version=self.version, outputs=outputs, timeout_s=timeout_s
         )
-        return answer.outputs
+        shapes = {answer.outputs[output].shape for output in outputs}
+        if len(shapes) > 1 or any(len(shape) != 2 or shape[0] != 1 for shape in shapes):
+            received = ", ".join(f"{output} {list(answer.outputs[output].shape)}" for output in outputs)
+            raise self.misshapen("outputs of one shape [1, n]", received)
+        return {output: answer.outputs[output][0] for output in outputs}
+
+    def misshapen(self, expected: str, received: str) -> ServerFailedError:
+        """The error of an answer with other shapes than the model's kind has."""
+        return ServerFailedError(grpc.StatusCode.INTERNAL, f"{self.name}: expected {expected}, received {received}")
 
 
 async def bind(

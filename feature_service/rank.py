@@ -1,6 +1,5 @@
 """Ranking: the features of the candidates, and the heads that the served ranker predicts of them."""
 
-import grpc
 import numpy as np
 from numpy.typing import NDArray
 
@@ -9,7 +8,6 @@ from feature_service.live.table import Rows
 from feature_service.models import PREDICTIONS, ModelServers, ServedModel
 from feature_service.stages import Request, World
 from serving import contract
-from serving.errors import ServerFailedError
 
 
 def view_of(request: Request, world: World, rows: Rows) -> View:
@@ -26,8 +24,5 @@ async def predict_heads(model: ServedModel, servers: ModelServers, view: View, t
     predictions = await model.call(servers, contract.SERVING_DEFAULT, PREDICTIONS, view, timeout_s)
     expected = (len(view.room), len(model.layout.heads))
     if predictions.shape != expected:
-        raise ServerFailedError(
-            grpc.StatusCode.INTERNAL,
-            f"{model.name}: expected predictions {list(expected)}, received {list(predictions.shape)}",
-        )
+        raise model.misshapen(f"predictions {list(expected)}", str(list(predictions.shape)))
     return predictions

@@ -18,11 +18,13 @@ from feature_service.features.events import Event
 from feature_service.features.view import Context
 from feature_service.log.protocol import LogError
 from feature_service.service import FeatureService
+from feature_service.similar import NotServedError
 from feature_service.stores.protocol import StoreError
 from feature_service.writer import Acceptance, Result
 from protos.onair.v1 import event_pb2
 from protos.onair.v1 import recommendation_pb2 as pb
 from protos.onair.v1 import recommendation_pb2_grpc as pb_grpc
+from serving.errors import DeadlineExceededError, ModelNotFoundError, ServerUnavailableError, ServingError
 
 SERVICE = "onair.v1.RecommendationService"
 
@@ -34,6 +36,13 @@ MAX_REQUEST_BYTES = 8 << 20
 
 MAX_DETAIL = 500
 """Characters of an error: longer ones, quoting the request, would not fit into the headers that carry them."""
+
+_STATUS: dict[type[ServingError], grpc.StatusCode] = {
+    ServerUnavailableError: grpc.StatusCode.UNAVAILABLE,
+    ModelNotFoundError: grpc.StatusCode.UNAVAILABLE,
+    DeadlineExceededError: grpc.StatusCode.DEADLINE_EXCEEDED,
+}
+"""What a caller is told of a model server's failure; any other is INTERNAL, for another try would not help."""
 
 log = logging.getLogger(__name__)
 
@@ -69,6 +78,23 @@ class RecommendationServicer(pb_grpc.RecommendationServiceServicer):
             world = self._service.world()
             outcome = await self._service.recommend(_asked(request), context.time_remaining(), world)
             return answers.explain_response(outcome, world)
+
+        return await _answer(answer, context)
+
+    async def SimilarStreamers(  # noqa: N802
+        self, request: pb.SimilarStreamersRequest, context: RpcContext
+    ) -> pb.SimilarStreamersResponse:
+        """Streamers like another."""
+
+        async def answer() -> pb.SimilarStreamersResponse:
+            neighbours = await self._service.similar(
+                request.streamer_id,
+                request.k,
+                live_only=request.live_only,
+                timeout_s=context.time_remaining(),
+                world=self._service.world(),
+            )
+            return answers.similar_response(neighbours)
 
         return await _answer(answer, context)
 
@@ -158,6 +184,11 @@ async def _answer(call: Callable[[], Awaitable[Answer]], context: RpcContext) ->
         return await call()
     except RequestError as error:
         await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error)[:MAX_DETAIL])
+    except NotServedError as error:
+        await context.abort(grpc.StatusCode.FAILED_PRECONDITION, str(error)[:MAX_DETAIL])
+    except ServingError as error:
+        log.warning("a model server does not answer: %s", error)
+        await context.abort(_STATUS.get(type(error), grpc.StatusCode.INTERNAL), str(error)[:MAX_DETAIL])
     except (LogError, StoreError) as error:
         log.exception("events cannot be taken in")
         await context.abort(grpc.StatusCode.UNAVAILABLE, str(error)[:MAX_DETAIL])

@@ -21,6 +21,7 @@ from feature_service.live.table import LiveTable
 from feature_service.pipeline import Degraded, Outcome, Pipeline
 from feature_service.rollout import Rollout
 from feature_service.settings import Settings
+from feature_service.similar import Neighbours, similar_streamers
 from feature_service.stages import World
 from feature_service.stores.keeper import StateKeeper
 from feature_service.stores.protocol import StoreError
@@ -91,9 +92,8 @@ class FeatureService:
             RequestError: A field of the request is not usable.
         """
         request = checks.check(asked, self.settings, self.now_ms())
-        budget_s = self.settings.service.deadline_ms / 1000 if timeout_s is None else timeout_s
         degraded = self._load_user(request.user_key)
-        outcome = await self.pipeline.run(request, world, time.perf_counter() + budget_s)
+        outcome = await self.pipeline.run(request, world, time.perf_counter() + self._budget_s(timeout_s))
         outcome.trace.degraded.extend(degraded)
         log.debug("request %s: %d rooms", request.request_id, len(outcome.cards))
         return outcome
@@ -108,6 +108,35 @@ class FeatureService:
         """
         checks.check_count("events", len(events), checks.MAX_EVENTS)
         return await self.writer.report(events, self.now_ms())
+
+    async def similar(
+        self, streamer_id: str, k: int, *, live_only: bool, timeout_s: float | None, world: World
+    ) -> Neighbours:
+        """The streamers whom those watch that watch this one, best first.
+
+        Args:
+            streamer_id: Whose neighbours; one who is unknown has none.
+            k: How many at most.
+            live_only: Whether to leave out who is off air.
+            timeout_s: What is left of the caller's deadline; None = the caller set none.
+            world: From `world()`.
+
+        Raises:
+            RequestError: A field is not usable.
+            NotServedError: No version of the neighbour model serves.
+            ServingError: The model server failed, or was late.
+        """
+        checks.check_id("streamer_id", streamer_id)
+        checks.check_count("k", k, self.settings.service.max_k)
+        return await similar_streamers(
+            self.pipeline.servers,
+            world,
+            streamer_id,
+            k,
+            live_only=live_only,
+            now_ms=self.now_ms(),
+            timeout_s=self._budget_s(timeout_s),
+        )
 
     def features(
         self, user_id: str, room_ids: Sequence[str], context: Context, model: str, world: World
@@ -138,6 +167,10 @@ class FeatureService:
             now_ms=now_ms,
             log_position=self.state.position,
         )
+
+    def _budget_s(self, timeout_s: float | None) -> float:
+        """What is left of the caller's deadline, or the settings' for a caller who set none."""
+        return self.settings.service.deadline_ms / 1000 if timeout_s is None else timeout_s
 
     def _load_user(self, user_key: int) -> list[Degraded]:
         """Brings a user's records in; without the store the user is served as an unknown one."""

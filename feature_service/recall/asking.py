@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-import grpc
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,7 +13,6 @@ from feature_service.live.table import Rows
 from feature_service.models import ModelServers, ServedModel
 from feature_service.rank import view_of
 from feature_service.stages import Request, World
-from serving.errors import ServerFailedError
 
 _NO_ROOMS = np.zeros(0, np.intp)
 
@@ -54,18 +52,13 @@ class Asking:
     async def about_user(
         self, model: ServedModel, signature: str, outputs: Sequence[str], request: Request, world: World
     ) -> Tensors:
-        """The outputs of a signature that reads the user alone, all of one shape [1, n].
+        """The outputs of a signature that reads the user alone, all of one length, [n] each.
 
         Raises:
             ServingError: The model server failed, was late, or answered with other shapes.
         """
         tensors = self._user_tensors(model.builders[signature], request, world)
-        answer = await model.outputs(self._servers, signature, outputs, tensors, self._timeout_s)
-        shapes = {answer[output].shape for output in outputs}
-        if len(shapes) > 1 or any(len(shape) != 2 or shape[0] != 1 for shape in shapes):
-            received = ", ".join(f"{output} {list(answer[output].shape)}" for output in outputs)
-            raise _misshapen(model, "outputs of one shape [1, n]", received)
-        return answer
+        return await model.predict_one(self._servers, signature, outputs, tensors, self._timeout_s)
 
     async def about_rooms(
         self, model: ServedModel, signature: str, output: str, request: Request, world: World, rows: Rows
@@ -78,7 +71,7 @@ class Asking:
         tensors = model.builders[signature].build(view_of(request, world, rows))
         numbers = await model.predict(self._servers, signature, output, tensors, self._timeout_s)
         if numbers.shape != rows.shape:
-            raise _misshapen(model, f"{output} {list(rows.shape)}", str(list(numbers.shape)))
+            raise model.misshapen(f"{output} {list(rows.shape)}", str(list(numbers.shape)))
         return numbers
 
     def _user_tensors(self, builder: TensorBuilder, request: Request, world: World) -> Tensors:
@@ -92,7 +85,3 @@ class Asking:
         tensors = builder.build(viewer.view)
         viewer.built.append((builder.layout, tensors))
         return tensors
-
-
-def _misshapen(model: ServedModel, expected: str, received: str) -> ServerFailedError:
-    return ServerFailedError(grpc.StatusCode.INTERNAL, f"{model.name}: expected {expected}, received {received}")

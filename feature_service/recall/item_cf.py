@@ -31,6 +31,6 @@ class ItemCf:
             return nothing(NAME)
         outputs = (STREAMER, SCORE, BECAUSE)
         answer = await self._asking.about_user(model, contract.SERVING_DEFAULT, outputs, request, world)
-        rows = world.live.rows_of_streamers(answer[STREAMER][0], request.now_ms)
+        rows = world.live.rows_of_streamers(answer[STREAMER], request.now_ms)
         on_air = rows.nonzero()[0][:limit]  # The padding, streamer 0, has no room.
-        return Recalled(NAME, rows[on_air], answer[SCORE][0][on_air], answer[BECAUSE][0][on_air])
+        return Recalled(NAME, rows[on_air], answer[SCORE][on_air], answer[BECAUSE][on_air])

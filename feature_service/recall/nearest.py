@@ -33,5 +33,5 @@ class Nearest:
         if index is None:
             return nothing(self.name)
         answer = await self._asking.about_user(world.models[self.name], contract.USER, (VECTOR,), request, world)
-        rows, scores = index.search(answer[VECTOR][0], limit)
+        rows, scores = index.search(answer[VECTOR], limit)
         return Recalled(self.name, rows, scores)

@@ -1,12 +1,15 @@
 """Composing the slate."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from feature_service.compose import Card, compose
 from feature_service.features.events import EventKind
+from feature_service.features.schema import key_of
 from feature_service.recall import CHANNELS
 from feature_service.settings import load
-from tests.feature_service.live_platform import LivePlatform, request
+from tests.feature_service.live_platform import LivePlatform, recalled, request
 
 
 def _reason(platform: LivePlatform, room: str = "anna/1", at_s: float = 900, *, channel: str = "two_tower") -> str:
@@ -56,6 +59,25 @@ def test_names_the_streamer_whom_the_user_watched_longest_in_that_category() -> 
         room = {"room_id": f"{streamer}/1", "category": category, "user_id": "viewer"}
         platform.report(EventKind.LEAVE, 5, watch_ms=watch_ms, **room)
     assert _reason(platform) == "because you watched carl"
+
+
+def test_watched_streamer_that_a_channel_names_comes_before_the_favourite_of_the_category() -> None:
+    platform = _platform()
+    for streamer in ("ben", "carl"):
+        platform.start(f"{streamer}/1", category="song")
+    platform.report(EventKind.LEAVE, 5, watch_ms=90_000, room_id="carl/1", category="song", user_id="viewer")
+    anna, other = platform.rows("anna/1", "carl/1").tolist()
+    ben = key_of("streamer", "ben")
+    ranked = platform.ranked({"anna/1": 1.0}, {"item_cf": ("anna/1",)})
+
+    def reason(*because: int) -> str:
+        found = replace(recalled("item_cf", other, anna), because=np.array([ben, *because]))
+        silent = recalled("hot", anna)
+        return compose(request("viewer", 900), platform.world, ranked, np.array([0]), [silent, found])[0].reason
+
+    assert reason(ben) == "because you watched ben"
+    assert reason(0) == "because you watched carl"
+    assert reason(404) == "because you watched carl"  # The key of nobody.
 
 
 def test_room_with_a_burst_is_heating_up() -> None:
