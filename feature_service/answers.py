@@ -8,7 +8,7 @@ from feature_service.checks import page_token
 from feature_service.compose import Card
 from feature_service.features.layout import Layout
 from feature_service.features.tensors import Tensors
-from feature_service.pipeline import Degraded, Outcome, Trace
+from feature_service.pipeline import Degraded, Outcome
 from feature_service.similar import Neighbours
 from feature_service.stages import Candidates, Ranked, World
 from feature_service.writer import Acceptance, Result
@@ -140,6 +140,7 @@ def _candidates(outcome: Outcome, world: World) -> list[pb.CandidateTrace]:
         return []
     places = _places(trace.ranked)
     final = {place: position for position, place in enumerate(trace.slate)}
+    moves = {name: order.moves for name, order in trace.orders.items()}
     dropped_by: list[int] = trace.dropped_by.tolist()
     messages: list[pb.CandidateTrace] = []
     for i, row in enumerate(merged.rows.tolist()):
@@ -153,7 +154,7 @@ def _candidates(outcome: Outcome, world: World) -> list[pb.CandidateTrace]:
             final_position=-1,
         )
         if row in places and not message.dropped_by:
-            _explain_rank(message, outcome, trace, places[row], final)
+            _explain_rank(message, outcome, places[row], final, moves)
         messages.append(message)
     return messages
 
@@ -173,16 +174,16 @@ def _hits(merged: Candidates, i: int) -> list[pb.ChannelHit]:
 
 
 def _explain_rank(
-    message: pb.CandidateTrace, outcome: Outcome, trace: Trace, place: int, final: dict[int, int]
+    message: pb.CandidateTrace, outcome: Outcome, place: int, final: dict[int, int], moves: dict[str, dict[int, str]]
 ) -> None:
-    ranked = trace.ranked
+    ranked = outcome.trace.ranked
     if ranked is None:
         return
     weights = outcome.request.scene.fusion
     message.rank_position = place
     message.final_position = final.get(place, -1)
     message.score = float(ranked.scores[place])
-    message.moves.extend(trace.moves.get(place, []))
+    message.moves.extend(f"{name}: {told[place]}" for name, told in moves.items() if place in told)
     for h, head in enumerate(ranked.heads):
         message.terms.add(
             head=head,

@@ -17,7 +17,18 @@ from feature_service.fusion import fuse, rank_by
 from feature_service.merge import merge
 from feature_service.models import ModelServers
 from feature_service.rank import predict_heads, view_of
-from feature_service.stages import Candidates, Channel, Filter, Ranked, Recalled, Request, ReRanker, Scorer, World
+from feature_service.stages import (
+    Candidates,
+    Channel,
+    Filter,
+    Order,
+    Ranked,
+    Recalled,
+    Request,
+    ReRanker,
+    Scorer,
+    World,
+)
 from serving.errors import ServingError
 
 FALLBACK_CHANNEL = "hot"
@@ -59,7 +70,7 @@ class Trace:
         candidates: The merged candidates, before the filters.
         dropped_by: The filter that dropped each of them, by its number in the scene; -1 = none did. int8 [n].
         ranked: What the filters left, by descending score.
-        moves: What re-ranking did, by place in `ranked`.
+        orders: What each re-ranker decided, by its name.
         slate: Places in `ranked`, in the answer's order.
         stages: The stages' times.
         degraded: What the answer had to do without.
@@ -70,7 +81,7 @@ class Trace:
     candidates: Candidates | None = None
     dropped_by: NDArray[np.int8] = field(default_factory=lambda: np.zeros(0, np.int8))
     ranked: Ranked | None = None
-    moves: dict[int, list[str]] = field(default_factory=dict[int, list[str]])
+    orders: dict[str, Order] = field(default_factory=dict[str, Order])
     slate: list[int] = field(default_factory=list[int])
     stages: list[StageTime] = field(default_factory=list[StageTime])
     degraded: list[Degraded] = field(default_factory=list[Degraded])
@@ -182,8 +193,7 @@ class _Run:
             taken = np.zeros(len(places), np.bool_)
             taken[order.chosen] = True
             places = np.concatenate([order.chosen, places[~taken[places]]])
-            for place, move in order.moves.items():
-                self._trace.moves.setdefault(place, []).append(f"{name}: {move}")
+            self._trace.orders[name] = order
         self._stage("rerank")
         return places
 

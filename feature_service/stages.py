@@ -1,7 +1,7 @@
 """The stages of the pipeline: what they are given, what they answer, and the protocols they follow."""
 
-from collections.abc import Awaitable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import ClassVar, Protocol, runtime_checkable
 
 import numpy as np
@@ -120,11 +120,16 @@ class Order:
 
     Attributes:
         chosen: Places in `Ranked`, in the new order, intp [≤ n]; what is not named follows in the old order.
-        moves: A few words by place in `Ranked`, for those that it moved.
+        tell: Makes `moves`; only an explained answer asks.
     """
 
     chosen: NDArray[np.intp]
-    moves: dict[int, str] = field(default_factory=dict[int, str])
+    tell: Callable[[], dict[int, str]] = dict[int, str]
+
+    @property
+    def moves(self) -> dict[int, str]:
+        """A few words by place in `Ranked`, for those that it moved."""
+        return self.tell()
 
 
 class Channel(Protocol):

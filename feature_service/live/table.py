@@ -30,6 +30,7 @@ class LiveTable:
         self._row_of_streamer: dict[int, int] = {}
         self._rows: Rows = np.zeros(0, np.intp)
         self._listed = np.zeros(1, np.bool_)
+        self._until_ms = np.zeros(1, np.int64)  # When each room goes off air without a renewal; 0 = it is.
         self._valid_until_ms = -1
         newest_ms = int(state.rooms.fields["lease_until_ms"].max())
         for key in state.rooms:
@@ -63,19 +64,13 @@ class LiveTable:
             self._rows.setflags(write=False)
             self._listed[:] = False
             self._listed[self._rows] = True
-            leases_ms = self._state.rooms.fields["lease_until_ms"][self._rows]
+            leases_ms = self._until_ms[self._rows]
             self._valid_until_ms = int(leases_ms.min()) if len(leases_ms) else np.iinfo(np.int64).max
         return self._rows
 
     def mask(self, rows: Rows, now_ms: int) -> NDArray[np.bool_]:
         """Which of these rooms are on air, bool [n]."""
-        fields = self._state.rooms.fields
-        return (
-            (fields["lease_until_ms"][rows] > now_ms)
-            & (fields["started_ms"][rows] > 0)
-            & (fields["ended_ms"][rows] == 0)
-            & (fields["blocked_ms"][rows] == 0)
-        )
+        return self._until_ms[rows] > now_ms
 
     def on_air(self, row: int, now_ms: int) -> bool:
         """Whether one room is on air."""
@@ -100,6 +95,7 @@ class LiveTable:
             streamer = int(fields["streamer"][row])
             if self._row_of_streamer.get(streamer) == row:
                 del self._row_of_streamer[streamer]
+            self._until_ms[row] = 0
             key = int(fields["key"][row])
             self._state.facts.rooms.pop(key, None)
             self._state.rooms.remove(key)
@@ -126,8 +122,11 @@ class LiveTable:
             more = max(row + 1 - len(self._listed), len(self._listed))
             self._streamer_rows = np.append(self._streamer_rows, np.zeros(more, np.intp))
             self._listed = np.append(self._listed, np.zeros(more, np.bool_))
+            self._until_ms = np.append(self._until_ms, np.zeros(more, np.int64))
         fields = self._state.rooms.fields
-        streamer = int(fields["streamer"][row])
+        over = not fields["started_ms"].item(row) or fields["ended_ms"].item(row) or fields["blocked_ms"].item(row)
+        self._until_ms[row] = 0 if over else fields["lease_until_ms"].item(row)
+        streamer = fields["streamer"].item(row)
         # A row of its own even for a streamer of whom nothing is known yet: the next event of hers must be seen here.
         self._streamer_rows[row] = self._state.streamers.row(streamer) if streamer else 0
         held = self._row_of_streamer.get(streamer, 0)

@@ -38,7 +38,7 @@ class MaximalMarginalRelevance:
             like = int(likeness[room, chosen[:taken]].argmax())
             return f"{alike.word(room, chosen[like])} as place {like + 1}"
 
-        return Order(pool[chosen], moves(pool, chosen, because))
+        return Order(pool[chosen], lambda: moves(pool, chosen, because))
 
 
 def _choose(
@@ -57,9 +57,12 @@ def _choose(
         The chosen rooms as indices in the pool.
     """
     gain, penalty = balance * relevance, (1 - balance) * likeness
+    worst = np.zeros(len(gain), penalty.dtype)  # The penalty by the rooms in the window.
     chosen: list[int] = []
     for _ in range(count):
-        best = int((gain - penalty[chosen[-window:]].max(axis=0, initial=0)).argmax())
+        if chosen:
+            np.maximum.reduce(penalty.take(chosen[-window:], axis=0), axis=0, out=worst)
+        best = int((gain - worst).argmax())
         chosen.append(best)
         gain[best] = -np.inf
     return chosen

@@ -1,12 +1,12 @@
 """The re-ranker `spacing`: rooms of one category, or of one streamer, do not crowd together."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
 from feature_service.rerank.moves import moves, pool_of
 from feature_service.stages import Order, Ranked, Request, World
-
-_TAKEN = np.iinfo(np.int64).max
 
 
 class Spacing:
@@ -24,7 +24,7 @@ class Spacing:
         rooms, rows = world.state.rooms.fields, ranked.candidates.rows[pool]
         categories, streamers = rooms["category"][rows], rooms["streamer"][rows]
         gaps = ((streamers, request.scene.streamer_gap), (categories, request.scene.category_gap))
-        chosen = _choose(gaps, min(request.k, len(pool)))
+        chosen = _choose([(keys.tolist(), gap) for keys, gap in gaps], min(request.k, len(pool)))
 
         def because(room: int, taken: int) -> str:
             for keys, kind in ((streamers, "streamer"), (categories, "category")):
@@ -33,25 +33,29 @@ class Spacing:
                     return f"same {kind} as place {same[-1] + 1}"
             return "others moved up"
 
-        return Order(pool[chosen], moves(pool, chosen, because))
+        return Order(pool[chosen], lambda: moves(pool, chosen, because))
 
 
-def _choose(gaps: tuple[tuple[NDArray[np.int64], int], ...], count: int) -> list[int]:
-    """The chosen rooms as indices in the pool.
+def _choose(gaps: Sequence[tuple[list[int], int]], count: int) -> list[int]:
+    """The chosen rooms as indices in the pool. Usually one of the next few fits, so that no array pays here.
 
     Args:
-        gaps: Keys of the pool's rooms, int64 [n], and the gap that equal keys keep.
+        gaps: Keys of the pool's rooms, [n], and the gap that equal keys keep.
         count: Rooms to choose.
     """
-    allowed_at = np.zeros(len(gaps[0][0]), np.int64)
+    waiting = list(range(len(gaps[0][0])))
+    free_at: list[dict[int, int]] = [{} for _ in gaps]
     chosen: list[int] = []
     for place in range(count):
-        first = int(np.argmax(allowed_at <= place))
-        if allowed_at[first] > place:
-            first = int(np.argmax(allowed_at < _TAKEN))
-        chosen.append(first)
-        for keys, gap in gaps:
-            if keys[first]:
-                np.maximum(allowed_at, place + gap, out=allowed_at, where=keys == keys[first])
-        allowed_at[first] = _TAKEN
+        fitting = (
+            room
+            for room in waiting
+            if all(free.get(keys[room], 0) <= place for free, (keys, _) in zip(free_at, gaps, strict=True))
+        )
+        room = next(fitting, waiting[0])
+        waiting.remove(room)
+        chosen.append(room)
+        for free, (keys, gap) in zip(free_at, gaps, strict=True):
+            if keys[room]:
+                free[keys[room]] = place + gap
     return chosen
