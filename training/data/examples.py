@@ -12,8 +12,8 @@ from training.data.samples import Samples
 from training.heads import HEAD_NAMES
 
 Batch = dict[str, NDArray[Any]]
-"""Packed tensors by name; `slate` int32 [N]; `labels` float32 and `mask` bool [N, heads]; `streamer` int64 [N]; `user`
-int64 [U]; `step` int64 scalar."""
+"""Packed tensors by name; `slate` int32 [N]; `labels` float32 and `mask` bool [N, heads]; `entered` bool [N];
+`streamer` int64 [N]; `user` int64 [U]; `step` int64 scalar."""
 
 
 class LayoutMismatchError(ValueError):
@@ -104,6 +104,7 @@ class Examples:
             "slate": np.repeat(np.arange(len(slates), dtype=np.int32), counts),
             "labels": candidates.labels[rows][:, self.heads],
             "mask": candidates.mask[rows][:, self.heads],
+            "entered": candidates.entered[rows],
             "streamer": candidates.streamer[rows],
             "user": self.samples.slates.user[slates],
             "step": np.asarray(step, np.int64),
@@ -126,6 +127,7 @@ def blank_batch(layout: Layout) -> Batch:
         "slate": np.zeros(2, np.int32),
         "labels": np.zeros((2, len(layout.heads)), np.float32),
         "mask": np.ones((2, len(layout.heads)), np.bool_),
+        "entered": np.zeros(2, np.bool_),
         "streamer": np.zeros(2, np.int64),
         "user": np.zeros(1, np.int64),
         "step": np.asarray(0, np.int64),

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from feature_service.features.layout import Layout
+from training.heads import HEAD_NAMES
 
 
 def _take(columns: object, rows: NDArray[np.intp], names: tuple[str, ...]) -> dict[str, object]:
@@ -58,6 +59,12 @@ class Candidates:
     sampled: NDArray[np.bool_]
     labels: NDArray[np.float32]
     mask: NDArray[np.bool_]
+
+    @property
+    def entered(self) -> NDArray[np.bool_]:
+        """Whether the impression is known to have been entered, bool [N]."""
+        enter = HEAD_NAMES.index("enter")
+        return self.mask[:, enter] & (self.labels[:, enter] > 0)
 
     def take(self, rows: NDArray[np.intp]) -> Self:
         """These impressions, in this order, with the slate rows as they are."""
