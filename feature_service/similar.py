@@ -63,8 +63,10 @@ async def similar_streamers(
     if model is None:
         raise NotServedError(f"similar streamers: expected a served model {MODEL}, received none")
     own_key = key_of("streamer", streamer_id)
-    tensors = {CANDIDATE_IDS: np.array([[own_key]])}
-    answer = await model.predict_one(servers, contract.SIMILAR, (STREAMER, SCORE), tensors, timeout_s)
+    ids = model.builders[contract.SIMILAR].layout[CANDIDATE_IDS]
+    tensor = np.zeros((1, ids.width), np.int64)  # What else the layout names there, similarity does not read.
+    tensor[:, ids.slices()["streamer.id"]] = own_key
+    answer = await model.predict_one(servers, contract.SIMILAR, (STREAMER, SCORE), {CANDIDATE_IDS: tensor}, timeout_s)
     keys, scores = answer[STREAMER], answer[SCORE]
     rows = world.live.rows_of_streamers(keys, now_ms)
     room_keys = world.state.rooms.fields["key"][rows]

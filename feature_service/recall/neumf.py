@@ -52,7 +52,9 @@ class NeuMf:
 
 
 def _shortlist(others: Sequence[Recalled], quotas: Mapping[str, int]) -> Rows:
-    """Each room once, ascending, that stands high enough in a channel."""
-    if not others:
-        return np.zeros(0, np.intp)
-    return np.unique(np.concatenate([each.rows[: REACH * quotas[each.channel]] for each in others]))
+    """Each room once, ascending, that stands high enough in a channel; a table over the rows is faster than to sort."""
+    heads = [each.rows[: REACH * quotas[each.channel]] for each in others]
+    listed = np.zeros(1 + max((int(head.max(initial=0)) for head in heads), default=0), np.bool_)
+    for head in heads:
+        listed[head] = True
+    return listed.nonzero()[0]

@@ -176,10 +176,10 @@ def _level(recommend: Latency, bare: Latency) -> dict[str, Any]:
 
 
 def _own(single: Sequence[Latency], stages: Mapping[str, float], cpu_ms: float) -> dict[str, Any]:
-    """The service's own time; a stage that waits for a Predict is told without it."""
+    """The service's own time; what waits for a Predict is told without it; channels are parts of recall."""
     recommend, bare, tower, ranker = (each.p50_ms for each in single[:4])
     waits = {"recall": tower, "rank": ranker}
-    own_stages = {stage: taken - waits.get(stage, 0.0) for stage, taken in stages.items()}
+    own_stages = {stage: taken - waits.get(stage, 0.0) for stage, taken in stages.items() if "." not in stage}
     own = recommend - bare
     return {
         "own_ms": own,
@@ -187,6 +187,7 @@ def _own(single: Sequence[Latency], stages: Mapping[str, float], cpu_ms: float) 
         "ranker_predict_ms": ranker,
         "user_tower_predict_ms": tower,
         "stages_ms": own_stages,
+        "channels_ms": {stage.partition(".")[2]: taken for stage, taken in stages.items() if "." in stage},
         "transport_ms": own - sum(own_stages.values()),
         "service_cpu_ms": cpu_ms,
     }

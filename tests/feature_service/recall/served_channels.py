@@ -2,11 +2,12 @@
 
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import numpy as np
 
 from feature_service.features.catalog import Catalog, build_catalog
-from feature_service.features.layout import CANDIDATE_IDS, HISTORY_IDS, USER_IDS
+from feature_service.features.layout import CANDIDATE_IDS, HISTORY_IDS, USER_IDS, Layout
 from feature_service.features.schema import key_of
 from feature_service.live.index import LiveIndex
 from feature_service.models import ModelServers, bind
@@ -37,7 +38,7 @@ def vector_model(catalog: Catalog, user: tuple[float, ...]) -> ScriptedModel:
 
 
 def neighbours(catalog: Catalog, found: Mapping[str, tuple[float, str]]) -> ScriptedModel:
-    """A neighbour model that finds these streamers for everybody: the score, and whom it is because of."""
+    """Finds these streamers for everybody, each with its score and because of whom; and as neighbours of anna alone."""
 
     def answer(_: int, inputs: Inputs) -> Inputs:
         return {
@@ -47,15 +48,15 @@ def neighbours(catalog: Catalog, found: Mapping[str, tuple[float, str]]) -> Scri
         }
 
     def similar(_: int, inputs: Inputs) -> Inputs:
-        known = inputs[CANDIDATE_IDS] == keys("anna")
+        known = inputs[CANDIDATE_IDS][:, 1:] == keys("anna")
         return {
             "streamer": np.where(known, [keys(*found)], 0),
             "score": np.where(known, np.array([[score for score, _ in found.values()]], np.float32), np.float32(0)),
         }
 
-    layout = catalog.layout(["user.watched.streamer", "streamer.id"])
+    history, ids = catalog.layout(["user.watched.streamer", "streamer.id", "room.category"]).tensors
     return ScriptedModel(
-        layout,
+        Layout((history, replace(ids, columns=ids.columns[::-1]))),
         {contract.SERVING_DEFAULT: (HISTORY_IDS,), contract.SIMILAR: (CANDIDATE_IDS,)},
         {contract.SERVING_DEFAULT: answer, contract.SIMILAR: similar},
     )
