@@ -1,6 +1,6 @@
-"""Measures OnAir on this machine: Recommend beside bare Predicts, the rate of replay, start-up and memory.
+"""Measures OnAir on this machine: Recommend beside bare Predicts, the live index, replay's rate, start-up and memory.
 
-Run it on a quiet machine. Each part also runs alone; all of them take about five minutes.
+Run it on a quiet machine. Each part also runs alone; all of them take about eight minutes.
 
 Examples:
   python -m tests.benchmarks
@@ -19,7 +19,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from tests.benchmarks import recommend, replay, start
+from tests.benchmarks import index, recommend, replay, start
 from tests.benchmarks.table import lines
 
 Part = Callable[[Path, Callable[[str], None]], Any]
@@ -27,6 +27,7 @@ Part = Callable[[Path, Callable[[str], None]], Any]
 PARTS: Mapping[str, Part] = MappingProxyType(
     {
         "recommend": lambda folder, tell: recommend.measure(recommend.Plan(), folder, tell),
+        "index": lambda _, tell: index.measure(index.Plan(), tell),
         "replay": lambda _, tell: replay.measure(replay.Plan(), tell),
         "start": lambda folder, tell: start.measure(start.Plan(), folder, tell),
     }

@@ -43,6 +43,27 @@ def _recommend(numbers: Numbers) -> Iterator[str]:
     )
 
 
+def _index(numbers: Numbers) -> Iterator[str]:
+    yield f"Live index: top {numbers['k']} of vectors of width {numbers['width']}, one core; µs"
+    yield f"{'rooms':>10}{'exact':>9}{'memory pass':>13}{'ratio':>7}{'beside writes':>15}{'insert':>8}{'remove':>8}"
+    for each in numbers["exact"]:
+        yield (
+            f"{each['rooms']:10,}{each['search_us']:9.0f}{each['memory_pass_us']:13.0f}{each['ratio']:7.2f}"
+            f"{each['search_beside_writes_us']:15.0f}{each['insert_us']:8.1f}{each['remove_us']:8.1f}"
+        )
+    yield f"approximate, {numbers['probe']:.0%} of the cells visited; recall against exact, then with a tenth replaced"
+    yield (
+        f"{'rooms':>10}{'world':>11}{'recall':>8}{'replaced':>10}{'search':>8}{'exact':>8}{'insert':>8}{'remove':>8}"
+        f"{'build s':>9}{'worst search beside it':>24}"
+    )
+    for each in numbers["approximate"]:
+        yield (
+            f"{each['rooms']:10,}{each['world']:>11}{each['recall']:8.3f}{each['recall_after_changes']:10.3f}"
+            f"{each['search_us']:8.0f}{each['exact_search_us']:8.0f}{each['insert_us']:8.1f}{each['remove_us']:8.1f}"
+            f"{each['build_s']:9.1f}{each['worst_search_beside_build_us']:24,.0f}"
+        )
+
+
 def _replay(numbers: Numbers) -> Iterator[str]:
     yield (
         f"Replay: {numbers['rows_per_s']:,.0f} candidate rows/s on one core, in slates of {numbers['slate_size']:.1f}, "
@@ -61,5 +82,5 @@ def _start(numbers: Numbers) -> Iterator[str]:
 
 
 _TABLES: Mapping[str, Callable[[Numbers], Iterator[str]]] = MappingProxyType(
-    {"recommend": _recommend, "replay": _replay, "start": _start}
+    {"recommend": _recommend, "index": _index, "replay": _replay, "start": _start}
 )

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.benchmarks import __main__ as benchmarks
-from tests.benchmarks import recommend, replay, start
+from tests.benchmarks import index, recommend, replay, start
 from tests.benchmarks.table import lines
 from tests.benchmarks.world import Size
 
@@ -45,6 +45,14 @@ def test_recommend_is_measured_beside_bare_predicts(tmp_path: Path) -> None:
     assert set(found["own"]["stages_ms"]) == {"recall", "merge", "filter", "rank", "rerank", "compose"}
 
 
+def test_the_live_index_is_measured_beside_a_memory_pass() -> None:
+    plan = index.Plan(sizes=(300,), approximate=(500,), width=8, k=20, rounds=2, writes=20, probe=1.0)
+    found = index.measure(plan, _quiet)
+    _check("index", found)
+    assert [each["rooms"] for each in found["exact"]] == [300]
+    assert [each["recall"] for each in found["approximate"]] == [1.0, 1.0]
+
+
 def test_replay_is_measured_in_slates_of_about_ten() -> None:
     found = replay.measure(replay.Plan(users=50, streamers=40, days=0.05, warm_up_events=200), _quiet)
     _check("replay", found)
@@ -60,4 +68,4 @@ def test_start_is_measured_with_rooms_and_known_users(tmp_path: Path) -> None:
 def test_an_unknown_part_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="2"):
         benchmarks.main(["recomend"])
-    assert "part: expected one of recommend, replay, start, received 'recomend'" in capsys.readouterr().err
+    assert "part: expected one of recommend, index, replay, start, received 'recomend'" in capsys.readouterr().err

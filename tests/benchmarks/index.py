@@ -1,0 +1,199 @@
+"""The live index beside one pass over its memory: exact at several sizes, and approximate with its recall.
+
+Times are CPU times of the calling thread with BLAS on one thread, medians, so that what else the machine does counts
+little. The memory pass is the fastest of three reductions over as many bytes (greatest number, sum of the bits, sum of
+squares), each of which reads every byte once and writes nothing; index and reductions take turns.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from feature_service.live.approximate import Approximation
+from feature_service.live.exact import ExactIndex, Rows, Vectors
+from feature_service.live.index import LiveIndex, VectorIndex
+
+CHUNK = 8192
+SURFACE = 12
+"""Dimensions of the world `towers`: its vectors are a random network's of so many numbers, as towers make them of what
+they know of a room. In the world `isotropic` all directions are alike: nothing to learn, the worst there is."""
+
+WORLDS = ("towers", "isotropic")
+
+QUERIES = 50
+BUILD_TIMEOUT_S = 900.0
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How much is measured.
+
+    Attributes:
+        sizes: Numbers of rooms of the exact index.
+        approximate: Numbers of rooms of the approximate index.
+        width: Length of the vectors.
+        k: Rooms that a search finds.
+        rounds: Searches of each kind at each size.
+        writes: Inserts, and removals, at each size.
+        probe: Share of the cells that an approximate search visits.
+        seed: Of the vectors.
+    """
+
+    sizes: tuple[int, ...] = (1_000, 10_000, 20_000, 100_000, 1_000_000)
+    approximate: tuple[int, ...] = (200_000, 1_000_000)
+    width: int = 64
+    k: int = 500
+    rounds: int = 41
+    writes: int = 1_000
+    probe: float = 0.1
+    seed: int = 1
+
+
+def measure(plan: Plan, tell: Callable[[str], None]) -> dict[str, Any]:
+    """Measures the exact index at each size, then the approximate one in each world."""
+    with threadpool_limits(1, user_api="blas"):
+        exact: list[dict[str, Any]] = []
+        for count in plan.sizes:
+            tell(f"exact search among {count:,} vectors")
+            exact.append(_exact(plan, count))
+        approximate: list[dict[str, Any]] = []
+        for count in plan.approximate:
+            for world in WORLDS:
+                tell(f"approximate search among {count:,} vectors, {world}")
+                approximate.append(_approximate(plan, count, world))
+    return {"width": plan.width, "k": plan.k, "probe": plan.probe, "exact": exact, "approximate": approximate}
+
+
+def _exact(plan: Plan, count: int) -> dict[str, Any]:
+    vectors, queries = _world(plan, count, "towers")
+    index = ExactIndex(plan.width)
+    _fill(index, np.arange(count), vectors)
+    numbers = vectors[:count].reshape(-1)
+    words = numbers.view(np.uint32)
+    search, *passes = _alternated(
+        plan.rounds,
+        lambda turn: index.search(queries[turn % len(queries)], plan.k),
+        lambda _: numbers.max(),
+        lambda _: np.bitwise_or.reduce(words),
+        lambda _: np.dot(numbers, numbers),
+    )
+    insert, remove = _writes(index, count, vectors, plan.writes)
+
+    beside, _ = _alternated(
+        plan.rounds,
+        lambda turn: index.search(queries[turn % len(queries)], plan.k),
+        lambda _: _writes(index, count, vectors, plan.writes // 10),
+    )
+    return {
+        "rooms": count,
+        "search_us": search,
+        "memory_pass_us": min(passes),
+        "ratio": search / min(passes),
+        "search_beside_writes_us": beside,
+        "insert_us": insert,
+        "remove_us": remove,
+    }
+
+
+def _approximate(plan: Plan, count: int, world: str) -> dict[str, Any]:
+    vectors, queries = _world(plan, count, world)
+    rows, exact = np.arange(count), ExactIndex(plan.width)
+    index = LiveIndex(plan.width, Approximation(above=count, probe=plan.probe))
+    _fill(exact, rows, vectors)
+    started_s = time.perf_counter()
+    _fill(index, rows, vectors)
+    worst_us = _until_built(index, vectors, queries, plan, started_s + BUILD_TIMEOUT_S)
+    build_s = time.perf_counter() - started_s
+    search, exact_search = _alternated(
+        plan.rounds,
+        lambda turn: index.search(queries[turn % len(queries)], plan.k),
+        lambda turn: exact.search(queries[turn % len(queries)], plan.k),
+    )
+    recall = _recall(index, exact, queries, plan.k)
+    insert, remove = _writes(index, count, vectors, plan.writes)
+    for each in (index, exact):
+        _fill(each, rows[: count // 10], vectors[count:])
+    return {
+        "world": world,
+        "rooms": count,
+        "recall": recall,
+        "recall_after_changes": _recall(index, exact, queries, plan.k),
+        "search_us": search,
+        "exact_search_us": exact_search,
+        "insert_us": insert,
+        "remove_us": remove,
+        "build_s": build_s,
+        "worst_search_beside_build_us": worst_us,
+    }
+
+
+def _world(plan: Plan, count: int, world: str) -> tuple[Vectors, Vectors]:
+    """Vectors of length 1 of the rooms, of as many more as come later, and of viewers; float32 [n, width] each."""
+    generator = np.random.default_rng(plan.seed)
+    shapes = ((SURFACE, 2 * plan.width), (2 * plan.width, plan.width))
+    first, second = (generator.standard_normal(shape, dtype=np.float32) for shape in shapes)
+
+    def some(number: int) -> Vectors:
+        if world == "isotropic":
+            vectors = generator.standard_normal((number, plan.width), dtype=np.float32)
+        else:
+            hidden = generator.standard_normal((number, SURFACE), dtype=np.float32) @ first
+            vectors = np.maximum(hidden, 0) @ second
+        return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+    parts = [some(min(CHUNK, left)) for left in range(count + max(plan.writes, count // 10), 0, -CHUNK)]
+    return np.concatenate(parts), some(QUERIES)
+
+
+def _fill(index: VectorIndex, rows: Rows, vectors: Vectors) -> None:
+    for start in range(0, len(rows), CHUNK):
+        index.put(rows[start : start + CHUNK], vectors[start : min(start + CHUNK, len(rows))])
+
+
+def _until_built(index: LiveIndex, vectors: Vectors, queries: Vectors, plan: Plan, deadline_s: float) -> float:
+    """Goes on with a write and a search in turns until the approximate index answers.
+
+    Returns:
+        The longest search meanwhile by the clock on the wall, microseconds.
+    """
+    worst_ns, turn = 0, 0
+    while not index.approximates:
+        if time.perf_counter() > deadline_s:
+            raise RuntimeError(f"expected the approximate index within {BUILD_TIMEOUT_S:.0f} s")
+        row = turn % len(index)
+        index.put(np.array([row]), vectors[row : row + 1])
+        started_ns = time.perf_counter_ns()
+        index.search(queries[turn % len(queries)], plan.k)
+        worst_ns, turn = max(worst_ns, time.perf_counter_ns() - started_ns), turn + 1
+    return worst_ns / 1000
+
+
+def _recall(index: VectorIndex, exact: VectorIndex, queries: Vectors, k: int) -> float:
+    """Share of the exact search's rooms that the other finds too, mean of all queries."""
+    shares = [np.isin(exact.search(query, k)[0], index.search(query, k)[0]).mean() for query in queries]
+    return float(np.mean(shares))
+
+
+def _writes(index: VectorIndex, count: int, vectors: Vectors, number: int) -> tuple[float, float]:
+    """Microseconds of an insert and of a removal, means over so many of each, one room at a time."""
+    rows = range(count, count + number)
+    insert = _taken(lambda: [index.put(np.array([row]), vectors[row : row + 1]) for row in rows])
+    remove = _taken(lambda: [index.remove(row) for row in rows])
+    return insert / number, remove / number
+
+
+def _alternated(rounds: int, *tasks: Callable[[int], Any]) -> list[float]:
+    """Median microseconds of each task; they take turns, and the first turn does not count."""
+    turns = [[_taken(task, turn) for task in tasks] for turn in range(rounds + 1)]
+    return np.median(turns[1:], axis=0).tolist()
+
+
+def _taken(task: Callable[..., Any], *arguments: Any) -> float:
+    """CPU time of this thread, microseconds."""
+    started_ns = time.thread_time_ns()
+    task(*arguments)
+    return (time.thread_time_ns() - started_ns) / 1000
