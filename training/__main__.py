@@ -12,6 +12,7 @@ VERBS = {
     "replay": Verb("training.commands.replay", "turn an event log into point-in-time samples with labels"),
     "train": Verb("training.commands.train", "train one model of a sample set"),
     "evaluate": Verb("training.commands.evaluate", "evaluate trained models beside popularity and random"),
+    "compare": Verb("training.commands.compare", "compare recall channels with each other and with a library's models"),
     "export": Verb("training.commands.export", "write a trained model as a SavedModel"),
     "publish": Verb("training.commands.publish", "publish a SavedModel as the next version of a served model"),
     "rollback": Verb("training.commands.rollback", "publish an older version again under a higher number"),

@@ -148,7 +148,7 @@ def evaluate_recall(
         ValueError: A scorer does not give one score a candidate.
     """
     known = np.flatnonzero(np.isin(cases.room, rooms.room))
-    asked = _draw(cases.take(known), most_cases, np.random.default_rng(seed))
+    asked = draw_cases(cases.take(known), most_cases, np.random.default_rng(seed))
     if not len(asked):
         raise NoCaseError(f"cases: expected an entered room with a version, received {len(cases)} cases without")
     ranked = _rank(asked, rooms, scorers)
@@ -176,8 +176,8 @@ def evaluate_recall(
     )
 
 
-def _draw(cases: RecallCases, most: int, rng: np.random.Generator) -> RecallCases:
-    """Whole requests in random order while they fit in `most` cases, then again in order of time."""
+def draw_cases(cases: RecallCases, most: int, rng: np.random.Generator) -> RecallCases:
+    """Cases in order of time; if there are more than `most`, those of whole requests drawn while they fit in."""
     if len(cases) > most:
         _, request, size = np.unique(cases.user_row, return_inverse=True, return_counts=True)
         order = rng.permutation(len(size))

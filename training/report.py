@@ -48,9 +48,9 @@ def write_report(evaluation: Evaluation, directory: Path) -> Path:
 def print_report(evaluation: Evaluation, console: Console) -> None:
     """Draws the tables, compact, with the notes that they need."""
     if evaluation.recall is not None:
-        _print(console, recall_tables(evaluation.recall, compact=True), recall_notes(evaluation.recall))
+        print_tables(console, recall_tables(evaluation.recall, compact=True), recall_notes(evaluation.recall))
     if evaluation.rankings:
-        _print(console, ranking_tables(evaluation.rankings, compact=True), ranking_notes(evaluation.rankings))
+        print_tables(console, ranking_tables(evaluation.rankings, compact=True), ranking_notes(evaluation.rankings))
 
 
 def _markdown(evaluation: Evaluation, directory: Path) -> list[str]:
@@ -96,7 +96,8 @@ def _escaped(cell: str) -> str:
     return cell.replace("|", "\\|").replace("*", "\\*")
 
 
-def _print(console: Console, tables: Sequence[ReportTable], notes: Sequence[str]) -> None:
+def print_tables(console: Console, tables: Sequence[ReportTable], notes: Sequence[str]) -> None:
+    """Draws tables, and below them the notes of all."""
     for table in tables:
         drawn = Table(title=table.title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
         for place, name in enumerate(table.header):

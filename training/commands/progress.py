@@ -42,6 +42,19 @@ def epochs(model: str, *, quiet: bool = False) -> "Generator[Callable[[TrainingP
         yield show
 
 
+@contextmanager
+def steps() -> Generator[Callable[[str], None], None, None]:
+    """A line that says what is being done; yields the function that takes it."""
+    with _bar(quiet=False) as bar:
+        task = bar.add_task("", total=None)
+
+        def show(what: str) -> None:
+            bar.update(task, description=what)
+            bar.advance(task)
+
+        yield show
+
+
 def _bar(quiet: bool) -> Progress:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     console = Console(stderr=True)

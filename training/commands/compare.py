@@ -1,0 +1,90 @@
+"""Compare recall: every channel alone, all merged and ranked, and the models of a well-kept library, on one split.
+
+Models are fitted on the training part. The merge is the service's own, with its quotas; every channel and the merge
+have the same number of candidates. The ranker behind the merge is trained on what the channels found in the validation
+part. Protocols:
+
+  live     a sample set of your own: every entered room of the test part, among the rooms on air then
+  liverec  LiveRec's, given its Twitch file: a viewer's last visit among the streamers available then, and among all
+
+Figures are means over seeds, with half their range. Runs that are finished in the work folder are not trained again.
+
+Examples:
+  python -m training compare recall --data run/samples --work run/compare
+  python -m training compare recall --data interactions.parquet --protocol liverec --work twitch --plots twitch/plots
+"""
+
+import argparse
+import json
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from rich.console import Console
+
+from serving.verbs import UserError
+from training.commands.fractions import add_fractions
+from training.commands.progress import steps
+from training.compare.live import live_protocol
+from training.compare.liverec import liverec_protocols
+from training.compare.plots import draw_comparison
+from training.compare.recall import CONFIGS, Comparison, OnStep, Protocol, compare
+from training.compare.tables import cost_table, notes, quality_tables, to_json
+from training.data.dataset import Dataset
+from training.models.recall import RECALL
+from training.report import print_tables
+
+PROTOCOLS = ("live", "liverec")
+FIRST_SEED = 17
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the arguments."""
+    parser.add_argument("what", choices=("recall",), help="what is compared")
+    parser.add_argument("--data", type=Path, required=True, help="sample set (live), or the raw data")
+    parser.add_argument("--protocol", choices=PROTOCOLS, default="live", help="default live")
+    parser.add_argument("--work", type=Path, help="folder of the training runs; default a temporary one")
+    models = [name for name in RECALL if (CONFIGS / f"{name}.toml").exists()]
+    parser.add_argument("--model", action="append", choices=models, help="may be repeated; default all")
+    parser.add_argument("--budget", type=int, default=100, help="candidates of the merge and of each channel; 100")
+    parser.add_argument("--seeds", type=int, default=3, help="how many times all is trained; default 3")
+    add_fractions(parser)
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write all numbers there")
+    parser.add_argument("--plots", type=Path, metavar="DIR", help="draw recall by k, new and repeat, and exposure")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Compares, and prints the tables."""
+    for name in ("budget", "seeds"):
+        if getattr(arguments, name) < 1:
+            raise UserError(f"--{name}: expected a number above 0, received {getattr(arguments, name)}")
+    if not arguments.data.exists():
+        raise UserError(f"--data: expected a file or folder, found none at {arguments.data}")
+    with TemporaryDirectory() as temporary, steps() as on_step:
+        work = arguments.work or Path(temporary)
+        found = [_compared(arguments, protocol, work, on_step) for protocol in _protocols(arguments, work, on_step)]
+    console = Console()
+    for comparison in found:
+        print_tables(console, [*quality_tables(comparison), cost_table(comparison)], notes(comparison))
+        for path in draw_comparison(comparison, arguments.plots) if arguments.plots else ():
+            console.print(f"plot: {path}", highlight=False)
+    if arguments.json:
+        text = json.dumps([to_json(comparison) for comparison in found], indent=1)
+        arguments.json.write_text(text + "\n", encoding="utf-8")
+    return 0
+
+
+def _protocols(arguments: argparse.Namespace, work: Path, on_step: OnStep) -> list[Protocol]:
+    if arguments.protocol == "liverec":
+        return liverec_protocols(arguments.data, work, lambda what, done: on_step(f"{what}, {done:,} events"))
+    return [live_protocol(Dataset.read(arguments.data, tuple(arguments.fractions)))]
+
+
+def _compared(arguments: argparse.Namespace, protocol: Protocol, work: Path, on_step: OnStep) -> Comparison:
+    return compare(
+        protocol,
+        work=work,
+        budget=arguments.budget,
+        seeds=range(FIRST_SEED, FIRST_SEED + arguments.seeds),
+        models=arguments.model or [name for name in RECALL if (CONFIGS / f"{name}.toml").exists()],
+        on_step=on_step,
+    )

@@ -1,0 +1,248 @@
+"""The comparison of recall: every channel alone, all of them merged and ranked, and peers, on the same questions."""
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+
+from feature_service.settings import load as load_settings
+from training.callable_model import CallableModel
+from training.compare.found import Found, ask, in_order, merged
+from training.compare.measures import Measures, hand_off, measure
+from training.compare.peers import AMONG_ALL, AMONG_LIVE, Visits, peer_scorer, rules
+from training.compare.questions import Questions
+from training.compare.ranker import describe, ranked, ranker_features, train_ranker
+from training.data.dataset import Dataset
+from training.data.samples import Samples
+from training.layers.fitted import encodings_of
+from training.models.recall import RECALL
+from training.recall_baselines import RandomOrder, Scorer
+from training.recall_scorers import recall_scorer
+from training.run_config import load_config
+from training.train import train
+from training.trained import HISTORY_FILE, TrainedModel, load_trained
+
+CONFIGS = Path(__file__).resolve().parent.parent / "configs"
+
+RULES = {"watched": "memory rule", "hot": "recent popularity"}
+"""The rules that stand for channels of the service, by channel."""
+
+MERGED, RANKED = "merged", "merged and ranked"
+
+OnStep = Callable[[str], None]
+"""Takes what is being done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Protocol:
+    """A data set with what is asked of it.
+
+    Attributes:
+        title: What the candidates are.
+        dataset: Models are fitted on its training samples; its validation part decides when they stop.
+        validation: Questions that the ranker is trained on.
+        test: Questions that are measured.
+        by_room: Whether offered rooms stand for themselves; False = for their streamers, on air or not.
+    """
+
+    title: str
+    dataset: Dataset
+    validation: Questions
+    test: Questions
+    by_room: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What was measured.
+
+    Attributes:
+        title: Of the protocol.
+        questions: Questions by segment.
+        offered: Rooms that a question offers, on average.
+        budget: Candidates that the merge may keep, and so each channel on its own.
+        rows: Measures of each scorer, one a seed; of what has no chance in it, one.
+        channels: Names of the rows that are channels.
+        handed: Share of the targets among the merged, one a seed.
+        kept: Of these, the share that the ranker puts among the first ten, one a seed.
+    """
+
+    title: str
+    questions: Mapping[str, int]
+    offered: float
+    budget: int
+    rows: Mapping[str, Sequence[Measures]]
+    channels: Sequence[str]
+    handed: Sequence[float]
+    kept: Sequence[float]
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What one scorer finds for both parts, and what its training cost."""
+
+    validation: Found
+    test: Found
+    train_s: float = 0.0
+
+
+def compare(
+    protocol: Protocol,
+    *,
+    work: Path,
+    budget: int,
+    seeds: Sequence[int],
+    models: Sequence[str] = tuple(RECALL),
+    on_step: OnStep = lambda _: None,
+) -> Comparison:
+    """Trains and measures everything once a seed.
+
+    Args:
+        protocol: The data and the questions.
+        work: Folder of the training runs; a run that is finished there is taken as it is.
+        budget: Candidates of the merge, and of each channel.
+        seeds: Of every training.
+        models: Names in `RECALL`.
+        on_step: Is called before each step.
+
+    Raises:
+        ConfigError: The data lack what a model needs.
+        TrainedError: The folder holds runs of other data.
+    """
+    known = _known(protocol.dataset)
+    rows: dict[str, list[Measures]] = {}
+    handed: list[float] = []
+    kept: list[float] = []
+
+    def add(name: str, found: Found, train_s: float = 0.0) -> None:
+        measured = measure(found, protocol.test, protocol.dataset.rooms, known, train_s=train_s)
+        rows.setdefault(name, []).append(measured)
+
+    fixed = _rules(protocol, budget, on_step)
+    for seed in seeds:
+        found = {name: _model(name, protocol, work, budget, seed, on_step) for name in models}
+        channels = found | {channel: fixed[rule] for channel, rule in RULES.items()}
+        for name in models:
+            add(name, found[name].test, found[name].train_s)
+        together, order, train_s = _ranking(protocol, channels, budget, seed, on_step)
+        add(MERGED, together)
+        add(RANKED, order, train_s)
+        shares = hand_off(together, order, protocol.test)
+        handed.append(shares[0])
+        kept.append(shares[1])
+        for name, peer in _peers(protocol, budget, seed, on_step):
+            add(name, peer.test, peer.train_s)
+    for name, asked in fixed.items():
+        add(next((channel for channel, rule in RULES.items() if rule == name), name), asked.test)
+    return Comparison(
+        title=protocol.title,
+        questions={
+            "all": len(protocol.test),
+            "new": int((~protocol.test.repeat).sum()),
+            "repeat": int(protocol.test.repeat.sum()),
+        },
+        offered=protocol.test.mean_offered,
+        budget=budget,
+        rows=rows,
+        channels=(*models, *RULES),
+        handed=handed,
+        kept=kept,
+    )
+
+
+def train_recall(name: str, dataset: Dataset, directory: Path, seed: int) -> TrainedModel:
+    """The recall model of a name, trained by its configuration; a finished run in the directory is taken as it is."""
+    if (directory / HISTORY_FILE).exists():
+        return load_trained(directory)
+    return train(
+        replace(load_config(CONFIGS / f"{name}.toml"), seed=seed),
+        dataset.split.training,
+        dataset.split.validation,
+        directory,
+        encodings=encodings_of(dataset.catalog.features),
+    )
+
+
+def _rules(protocol: Protocol, budget: int, on_step: OnStep) -> dict[str, _Asked]:
+    dataset = protocol.dataset
+    scorers: dict[str, Scorer] = rules(dataset.enters, dataset.rooms, dataset.at.validation_ms)
+    scorers["random"] = RandomOrder(0)
+    found: dict[str, _Asked] = {}
+    for name, scorer in scorers.items():
+        on_step(name)
+        found[name] = _ask(protocol, scorer, scorer, budget)
+    return found
+
+
+def _model(name: str, protocol: Protocol, work: Path, budget: int, seed: int, on_step: OnStep) -> _Asked:
+    dataset = protocol.dataset
+    on_step(f"{name}, seed {seed}")
+    trained = train_recall(name, dataset, work / f"{name}-{seed}", seed)
+    model = CallableModel.of(trained.model)
+
+    def scorer(samples: Samples) -> Scorer:
+        return recall_scorer(model, samples.slates, dataset.rooms, samples.layout)
+
+    asked = _ask(protocol, scorer(dataset.split.validation), scorer(dataset.split.test), budget)
+    return replace(asked, train_s=sum(entry["seconds"] for entry in trained.history))
+
+
+def _peers(protocol: Protocol, budget: int, seed: int, on_step: OnStep) -> list[tuple[str, _Asked]]:
+    dataset = protocol.dataset
+    visits = Visits.of(dataset.enters, dataset.at.validation_ms)
+    found: list[tuple[str, _Asked]] = []
+    for name, fit in (AMONG_LIVE if protocol.by_room else AMONG_ALL).items():
+        on_step(f"{name}, seed {seed}")
+        fitted = fit(visits, seed)
+        scorer = peer_scorer(fitted, visits, protocol.test, dataset.rooms)
+        test = ask(protocol.test, scorer, dataset.rooms, budget)
+        found.append((name, _Asked(test, test, fitted.seconds)))
+    return found
+
+
+def _ask(protocol: Protocol, validation: Scorer, test: Scorer, budget: int) -> _Asked:
+    rooms = protocol.dataset.rooms
+    return _Asked(ask(protocol.validation, validation, rooms, budget), ask(protocol.test, test, rooms, budget))
+
+
+def _ranking(
+    protocol: Protocol, channels: Mapping[str, _Asked], budget: int, seed: int, on_step: OnStep
+) -> tuple[Found, Found, float]:
+    """The merged candidates in the order of the merge and in that of the ranker, and the seconds of its training."""
+    dataset = protocol.dataset
+    quotas = quotas_of(channels)
+    on_step(f"ranker, seed {seed}")
+    parts = [
+        describe(
+            questions,
+            merged({name: getattr(asked, part) for name, asked in channels.items()}, quotas, budget),
+            dataset.rooms,
+            log=dataset.about.log,
+            catalog=dataset.catalog,
+            features=ranker_features(),
+            by_room=protocol.by_room,
+        )
+        for part, questions in (("validation", protocol.validation), ("test", protocol.test))
+    ]
+    started = time.perf_counter()
+    with TemporaryDirectory() as directory:
+        model = train_ranker(parts[0], dataset.catalog, Path(directory, "ranker"), seed=seed)
+    train_s = time.perf_counter() - started
+    recall_us = sum(asked.test.query_us for asked in channels.values())
+    return in_order(parts[1].candidates, recall_us), ranked(model, parts[1], recall_us), train_s
+
+
+def quotas_of(channels: Iterable[str]) -> dict[str, int]:
+    """The quotas of the service's default scene, of these channels; those that it gives none have 1."""
+    given = load_settings().scene("").channels
+    wanted = set(channels)
+    return {name: quota for name, quota in given.items() if name in wanted} | dict.fromkeys(wanted - given.keys(), 1)
+
+
+def _known(dataset: Dataset) -> np.ndarray:
+    """Keys of the streamers who were entered in the training period."""
+    count = np.searchsorted(dataset.enters.time_ms, dataset.at.validation_ms)
+    return np.unique(dataset.enters.streamer[:count])
