@@ -60,6 +60,8 @@ def compose(
     found = ranked.candidates.ranks[places] >= 0
     brought_by = _brought_by(world, recalled, rows)
     reasons = _reasons(request, world, ranked.candidates.channels, rows, found=found, brought_by=brought_by)
+    scores: list[float] = ranked.scores[places].tolist()
+    hits: list[list[bool]] = found.tolist()
     return tuple(
         Card(
             room_id=room.room_id,
@@ -67,9 +69,9 @@ def compose(
             title=room.text("title"),
             category=room.text("category"),
             position=position,
-            score=float(ranked.scores[places[position]]),
+            score=scores[position],
             reason=reasons[position],
-            channels=tuple(name for name, hit in zip(ranked.candidates.channels, found[position], strict=True) if hit),
+            channels=tuple(name for name, hit in zip(ranked.candidates.channels, hits[position], strict=True) if hit),
         )
         for position, room in enumerate(facts[key] for key in room_keys.tolist())
     )
@@ -96,9 +98,9 @@ def _reasons(
     """
     rooms = world.state.rooms.fields
     streamer_keys, categories = rooms["streamer"][rows].tolist(), rooms["category"][rows].tolist()
-    followed, watched = _bonds(request, world, rooms["streamer"][rows])
-    heating = _heating(world.state, rows, request.now_ms)
-    by_hot, by_fresh = (_found_by(name, channels, found) for name in (hot.NAME, fresh.NAME))
+    followed, watched = (each.tolist() for each in _bonds(request, world, rooms["streamer"][rows]))
+    heating = _heating(world.state, rows, request.now_ms).tolist()
+    by_hot, by_fresh = (_found_by(name, channels, found).tolist() for name in (hot.NAME, fresh.NAME))
     favourites = _favourites(world.state, request.user_key)
     reasons: list[str] = []
     for place in range(len(rows)):
