@@ -47,17 +47,31 @@ class Enters:
         time_ms: int64 [E], ascending.
         user: User key, int64 [E].
         streamer: Streamer key, int64 [E].
+        watch_ms: How long the visit lasted, milliseconds, int64 [E]; −1 = not known.
     """
 
     time_ms: NDArray[np.int64]
     user: NDArray[np.int64]
     streamer: NDArray[np.int64]
+    watch_ms: NDArray[np.int64]
 
     @classmethod
-    def of(cls, time_ms: NDArray[np.int64], user: NDArray[np.int64], streamer: NDArray[np.int64]) -> "Enters":
-        """Visits in any order."""
+    def of(
+        cls,
+        time_ms: NDArray[np.int64],
+        user: NDArray[np.int64],
+        streamer: NDArray[np.int64],
+        watch_ms: NDArray[np.int64] | None = None,
+    ) -> "Enters":
+        """Visits in any order; without `watch_ms` nobody knows how long they lasted."""
         order = np.argsort(time_ms, kind="stable")
-        return cls(time_ms[order], user[order], streamer[order])
+        watched = np.full(len(time_ms), -1, np.int64) if watch_ms is None else watch_ms
+        return cls(time_ms[order], user[order], streamer[order], watched[order])
+
+    def between(self, start_ms: int, stop_ms: int) -> "Enters":
+        """The visits that began in [start_ms, stop_ms)."""
+        kept = slice(*np.searchsorted(self.time_ms, [start_ms, stop_ms]).tolist())
+        return Enters(self.time_ms[kept], self.user[kept], self.streamer[kept], self.watch_ms[kept])
 
 
 class VisitedStreamers:

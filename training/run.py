@@ -53,9 +53,13 @@ class Places:
 
 
 def run_model(
-    config: RunConfig, dataset: Dataset, places: Places, on_progress: Callable[[Progress], None] | None = None
+    config: RunConfig,
+    dataset: Dataset,
+    places: Places,
+    on_progress: Callable[[Progress], None] | None = None,
+    since: Path | None = None,
 ) -> ModelRun:
-    """Trains one model and publishes it if the gate lets it pass.
+    """Trains one model and publishes it if the gate lets it pass; `since` is as of `training.train.train`.
 
     Raises:
         ConfigError: The data lack what the configuration needs.
@@ -70,6 +74,8 @@ def run_model(
         dataset.split.validation,
         directory,
         encodings=encodings_of(dataset.catalog.features),
+        visits=dataset.enters,
+        since=since,
         on_progress=on_progress,
     )
     assessment = assess(trained, dataset)

@@ -189,7 +189,10 @@ def _table(kind: type[_Table], values: Any, source: str, prefix: str) -> _Table:
     for name, declared in known.items():
         if name not in checked and declared.default is MISSING and declared.default_factory is MISSING:
             raise ConfigError(f"{source}: {prefix}{name}: expected a value, received none")
-    return kind(**checked)
+    try:
+        return kind(**checked)
+    except ValueError as error:
+        raise ConfigError(f"{source}: {prefix}{error}") from None
 
 
 def _checked(value: Any, hint: Any, place: str) -> Any:

@@ -15,15 +15,17 @@ from numpy.typing import NDArray
 from training.data.examples import Batch, Examples
 from training.data.samples import Samples
 from training.heads import HEAD_NAMES
-from training.layers.fitted import Encodings, fit
+from training.layers.fitted import Encodings, Fitted, fit
 from training.models import MODELS
-from training.models.recall import RECALL
+from training.models.recall import RECALL, SolvedRecall
+from training.recall_baselines import Enters
 from training.run_config import OPTIMIZERS, ConfigError, RunConfig, choose
+from training.solve import solve
 from training.trained import (
     BEST,
     HISTORY_FILE,
     History,
-    Model,
+    LearntModel,
     RunFiles,
     TrainedError,
     TrainedModel,
@@ -33,6 +35,8 @@ from training.trained import (
 )
 
 LATEST = "checkpoints/latest"
+
+_NO_VISITS = Enters.of(*np.zeros((3, 0), np.int64))
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +70,14 @@ def train(
     directory: Path,
     *,
     encodings: Encodings,
+    visits: Enters | None = None,
+    since: Path | None = None,
     on_progress: OnProgress | None = None,
 ) -> TrainedModel:
     """Trains a model; goes on where it stopped if the directory holds an interrupted run of the same samples.
+
+    A model by gradient learns from the samples; a solved one (`SolvedRecall`) is computed from the visits that began
+    before the validation samples, and takes just its columns from the samples' layout.
 
     Args:
         config: The run.
@@ -76,6 +85,8 @@ def train(
         validation: Later samples, on which training stops early and the best epoch is chosen.
         directory: Gets `run.json`, `fitted.npz`, `checkpoints/`, `logs/` and, at the end, `history.json`.
         encodings: How each feature is taken in, by name.
+        visits: All visits, for a solved model.
+        since: Directory of an earlier run of a solved model, whose visits count too; of `visits` only later ones do.
         on_progress: Called after every batch and every epoch.
 
     Raises:
@@ -85,13 +96,19 @@ def train(
     keras.utils.set_random_seed(config.seed)
     kind = MODELS[config.model]
     layout = choose(training.layout, config.features, _heads(config, training))
+    seen_until_ms = max(int(part.slates.time_ms.max()) for part in (training, validation))
+    if issubclass(kind, SolvedRecall):
+        files = RunFiles(config, blueprint_of(config, layout, encodings, Fitted({}, {}, {}, {})), seen_until_ms)
+        _open(directory, files)
+        return solve(kind, files, visits or _NO_VISITS, int(validation.slates.time_ms.min()), directory, since)
+    if since:
+        raise ConfigError(f"model {config.model}: expected one that is solved from visits, to go on from {since}")
     train_examples = Examples.of(kind.examples(training), layout)
     validation_examples = Examples.of(kind.examples(validation), layout)
     for name, examples in (("training", train_examples), ("validation", validation_examples)):
         if not len(examples):
             raise ConfigError(f"{name} samples: expected at least one slate to learn from, received none")
     fitted = fit(train_examples.samples, layout, encodings, min_count=config.inputs.min_count)
-    seen_until_ms = max(int(part.slates.time_ms.max()) for part in (training, validation))
     files = RunFiles(config, blueprint_of(config, layout, encodings, fitted), seen_until_ms)
     _open(directory, files)
     run = _Run(files, directory, train_examples, validation_examples, on_progress or (lambda _: None))
@@ -154,7 +171,7 @@ class _Run:
         self.validation = validation
         self.on_progress = on_progress
         self.batches = -(-len(training) // self.config.training.batch_slates)
-        self.model: Model = build(files)
+        self.model: LearntModel = build(files)
         self.model.prepare(training.samples, validation.samples, self.config.training.batch_slates)
         make = OPTIMIZERS[self.config.training.optimizer]
         self.optimizer = make(self.config.training.learning_rate, jit_compile=False)

@@ -15,18 +15,21 @@ from training.layers.blueprint import Blueprint
 from training.layers.fitted import Encodings, Fitted
 from training.models import MODELS
 from training.models.ranking.base import Ranker
-from training.models.recall.base import LearntRecall
+from training.models.recall.base import LearntRecall, Solution, SolvedRecall
 from training.run_config import RunConfig, parse_config
 
-Model = Ranker | LearntRecall
+LearntModel = Ranker | LearntRecall
+Model = LearntModel | SolvedRecall
 
 RUN_FILE = "run.json"
 FITTED_FILE = "fitted.npz"
 HISTORY_FILE = "history.json"
+SOLUTION_FILE = "solution.npz"
 BEST = "checkpoints/best"
 
 History = list[dict[str, float]]
-"""A dict an epoch: `epoch` (from 1), `seconds`, `loss`, `validation_loss`, and `<head>/loss` of both."""
+"""A dict an epoch: `epoch` (from 1), `seconds`, `loss`, `validation_loss`, and `<head>/loss` of both; of a solved
+model one, with `seconds` and what it was solved from."""
 
 
 class TrainedError(ValueError):
@@ -140,9 +143,10 @@ def blueprint_of(config: RunConfig, layout: Layout, encodings: Encodings, fitted
     )
 
 
-def build(files: RunFiles) -> Model:
-    """The run's model with all its variables, not yet trained."""
-    model: Any = MODELS[files.config.model](files.blueprint, files.config.options)
+def build(files: RunFiles) -> LearntModel:
+    """The model of a run by gradient with all its variables, not yet trained."""
+    kind: Any = MODELS[files.config.model]
+    model = kind(files.blueprint, files.config.options)
     blank: Any = {name: tf.constant(values) for name, values in blank_batch(files.blueprint.layout).items()}
     model.compute_loss(blank, training=False)  # Creates the variables.
     model.reset_metrics()
@@ -150,7 +154,7 @@ def build(files: RunFiles) -> Model:
 
 
 def load_trained(directory: Path) -> TrainedModel:
-    """The model of a finished run, with the weights of its best epoch.
+    """The model of a finished run: its solution, or the weights of its best epoch.
 
     Raises:
         TrainedError: The directory holds no finished run.
@@ -160,6 +164,15 @@ def load_trained(directory: Path) -> TrainedModel:
         history = json.loads((directory / HISTORY_FILE).read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise TrainedError(f"{directory}: expected a finished run, received one that was interrupted") from None
-    model = build(files)
-    tf.train.Checkpoint(model=model).read(str(directory / BEST)).assert_existing_objects_matched().expect_partial()
+    kind: Any = MODELS[files.config.model]
+    if issubclass(kind, SolvedRecall):
+        model = kind(files.blueprint, files.config.options, _solution(directory))
+    else:
+        model = build(files)
+        tf.train.Checkpoint(model=model).read(str(directory / BEST)).assert_existing_objects_matched().expect_partial()
     return TrainedModel(model, files.config, history, files.seen_until_ms)
+
+
+def _solution(directory: Path) -> Solution:
+    with np.load(directory / SOLUTION_FILE) as arrays:
+        return {name: arrays[name] for name in arrays.files}

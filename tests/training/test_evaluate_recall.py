@@ -10,7 +10,7 @@ from training.evaluate_recall import NoCaseError, RecallCases, evaluate_recall
 from training.recall_baselines import Case, Enters, RecentPopularity, recall_baselines
 
 HOUR_MS = 3_600_000
-NO_ENTERS = Enters(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.int64))
+NO_ENTERS = Enters.of(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.int64))
 
 
 def rooms_of(*rows: tuple[int, int, int, int]) -> RoomVersions:

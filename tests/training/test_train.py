@@ -77,7 +77,7 @@ def test_an_interrupted_run_goes_on_as_if_nothing_had_been(tmp_path: Path):
     assert [entry["epoch"] for entry in resumed.history] == [1, 2, 3]
     for one, two in zip(without_seconds(whole.history), without_seconds(resumed.history), strict=True):
         assert one == pytest.approx(two, rel=1e-4)
-    for one, two in zip(whole.model.get_weights(), resumed.model.get_weights(), strict=True):
+    for one, two in zip(whole.model.variables, resumed.model.variables, strict=True):
         assert np.allclose(one, two, atol=1e-4)
 
 

@@ -21,6 +21,7 @@ from feature_service.features.schema import Encoding, key_of
 from training.data.samples import Candidates, Samples, Slates
 from training.heads import HEAD_NAMES
 from training.layers.fitted import Encodings
+from training.recall_baselines import Enters
 
 CATEGORIES = 4
 STREAMERS = 32
@@ -78,11 +79,12 @@ class ToyWorld:
     category: np.ndarray
 
 
-def toy_world(slates: int, *, seed: int, candidates: int = 8) -> ToyWorld:
+def toy_world(slates: int, *, seed: int, candidates: int = 8, start_ms: int = 0) -> ToyWorld:
     """Viewers like one category, which shows in their histories; of its rooms they enter all, of others none.
 
     A streamer's category is its number modulo `CATEGORIES`. Those who enter watch 120 s if the streamer's number is
-    above the middle, else 20 s, and like if they are far above it.
+    above the middle, else 20 s, and like if they are far above it. A slate is asked for every second from
+    `start_ms` on.
     """
     rng = np.random.default_rng(seed)
     user = rng.integers(0, 40, slates)
@@ -95,7 +97,7 @@ def toy_world(slates: int, *, seed: int, candidates: int = 8) -> ToyWorld:
     user_key, streamer_key = _keys("user", 40)[user], _keys("streamer", STREAMERS)[streamer]
     samples = Samples(
         toy_layout(),
-        Slates(_user_tensors(rng, user, watched), np.arange(slates, dtype=np.int64) * 1000, user_key),
+        Slates(_user_tensors(rng, user, watched), start_ms + np.arange(slates, dtype=np.int64) * 1000, user_key),
         Candidates(
             tensors=_candidate_tensors(rng, streamer),
             slate=slate,
@@ -109,6 +111,15 @@ def toy_world(slates: int, *, seed: int, candidates: int = 8) -> ToyWorld:
         ),
     )
     return ToyWorld(samples, taste, category)
+
+
+def visits_of(samples: Samples) -> Enters:
+    """The visits that began from the slates, with their watch time."""
+    candidates = samples.candidates
+    entered = candidates.labels[:, HEAD_NAMES.index("enter")] > 0
+    slate, watch_s = candidates.slate[entered], candidates.labels[entered, HEAD_NAMES.index("watch_time")]
+    time_ms, user = samples.slates.time_ms[slate], samples.slates.user[slate]
+    return Enters.of(time_ms, user, candidates.streamer[entered], (watch_s * 1000).astype(np.int64))
 
 
 def _keys(kind: str, count: int) -> np.ndarray:

@@ -1,9 +1,14 @@
-"""Train one model of a sample set: TensorBoard logs, checkpoints, early stopping on the validation part.
+r"""Train one model of a sample set: TensorBoard logs, checkpoints, early stopping on the validation part.
 
 An interrupted run of the same configuration and samples goes on from its last checkpoint.
 
-Example:
+Item-based CF and matrix factorisation are solved from visits. With --since they go on from an earlier run: its visits
+count too, so the samples need to hold just what came after it.
+
+Examples:
   python -m training train --samples run/samples --config training/configs/mmoe.toml --out run/training/mmoe
+  python -m training train --samples day-2/samples --config training/configs/item_cf.toml --out day-2/item_cf \
+    --since day-1/item_cf
 """
 
 import argparse
@@ -24,6 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--samples", required=True, help="URI of the sample set")
     parser.add_argument("--config", type=Path, required=True, help="the run's configuration, TOML")
     parser.add_argument("--out", type=Path, required=True, help="the run's folder")
+    parser.add_argument("--since", type=Path, metavar="RUN", help="folder of an earlier run of a solved model")
     add_fractions(parser)
     parser.add_argument("--json", action="store_true", help="print the history as JSON, and no progress")
 
@@ -39,6 +45,8 @@ def run(arguments: argparse.Namespace) -> int:
             dataset.split.validation,
             arguments.out,
             encodings=encodings_of(dataset.catalog.features),
+            visits=dataset.enters,
+            since=arguments.since,
             on_progress=progress,
         )
     if arguments.json:
@@ -46,7 +54,12 @@ def run(arguments: argparse.Namespace) -> int:
         sys.stdout.write("\n")
         return 0
     for epoch in trained.history:
-        sys.stdout.write(
-            f"epoch {epoch['epoch']:.0f}: loss {epoch['loss']:.4f}, validation {epoch['validation_loss']:.4f}\n"
-        )
+        sys.stdout.write(f"{_line(epoch)}\n")
     return 0
+
+
+def _line(epoch: dict[str, float]) -> str:
+    if "loss" in epoch:
+        return f"epoch {epoch['epoch']:.0f}: loss {epoch['loss']:.4f}, validation {epoch['validation_loss']:.4f}"
+    sizes = ", ".join(f"{epoch[name]:,.0f} {name}" for name in ("visits", "viewers", "streamers"))
+    return f"solved in {epoch['seconds']:.1f} s from {sizes}"

@@ -53,7 +53,7 @@ class Dataset:
             at=at,
             split=split(samples, at),
             rooms=read_rooms(uri),
-            enters=Enters.of(enters.time_ms, enters.user, enters.streamer),
+            enters=Enters.of(enters.time_ms, enters.user, enters.streamer, enters.watch_ms),
         )
 
 

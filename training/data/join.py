@@ -56,12 +56,14 @@ class EnterColumns:
         user: User key, int64 [E].
         streamer: Streamer key, int64 [E].
         room: Room key, int64 [E].
+        watch_ms: How long the visit lasted, milliseconds, int64 [E]; −1 = not known, as it has no leave.
     """
 
     time_ms: Ints
     user: Ints
     streamer: Ints
     room: Ints
+    watch_ms: Ints
 
 
 def join(table: pa.Table, heads: Sequence[str] | None = None) -> Labels:
@@ -112,19 +114,24 @@ def join(table: pa.Table, heads: Sequence[str] | None = None) -> Labels:
 
 
 def enters_of(table: pa.Table) -> EnterColumns:
-    """The visits that began, each event id once.
+    """The visits that began, each event id once, with the longest watch of the leaves until the viewer enters again.
 
     Args:
         table: `JOIN_COLUMNS` of a log.
     """
-    entered = table.filter(pa.array(table["kind"].to_numpy() == EventKind.ENTER))
-    _, first = np.unique(_codes(entered["event_id"]), return_index=True)
-    entered = entered.take(pa.array(np.sort(first)))
+    kind = table["kind"].to_numpy()
+    rows = np.flatnonzero((kind == EventKind.ENTER) & ~_repeated(table["event_id"], kind == EventKind.ENTER))
+    visit = _pairs(_codes(table["user_id"]), _codes(table["room_id"]))
+    entered, left = _latest_before(visit, table["time_ms"].to_numpy(), rows, np.flatnonzero(kind == EventKind.LEAVE))
+    watch_ms = np.full(len(rows), -1, np.int64)
+    np.maximum.at(watch_ms, entered, table["watch_ms"].to_numpy()[left])
+    visits = table.take(pa.array(rows))
     return EnterColumns(
-        entered["time_ms"].to_numpy(),
-        _keys("user", entered["user_id"]),
-        _keys("streamer", entered["streamer_id"]),
-        _keys("room", entered["room_id"]),
+        visits["time_ms"].to_numpy(),
+        _keys("user", visits["user_id"]),
+        _keys("streamer", visits["streamer_id"]),
+        _keys("room", visits["room_id"]),
+        watch_ms,
     )
 
 

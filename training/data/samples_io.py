@@ -26,7 +26,7 @@ SETTINGS = "settings.toml"
 _KINDS = ("slates", "candidates", "rooms", "enters")
 _CANDIDATE_COLUMNS = ("slate", "room", "streamer", "position", "propensity", "sampled")
 _LABEL_COLUMNS = ("labels", "mask")
-_ENTER_COLUMNS = ("time_ms", "user", "streamer", "room")
+_ENTER_COLUMNS = ("time_ms", "user", "streamer", "room", "watch_ms")
 _ROOM_COLUMNS = ("room", "streamer", "start_ms", "stop_ms")
 
 Arrays = Mapping[str, NDArray[Any]]

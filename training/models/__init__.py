@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from training.models.ranking import RANKERS, Ranker
-from training.models.recall import RECALL, LearntRecall
+from training.models.recall import RECALL, LearntRecall, SolvedRecall
 
-MODELS: Mapping[str, type[Ranker] | type[LearntRecall]] = MappingProxyType({**RANKERS, **RECALL})
+MODELS: Mapping[str, type[Ranker] | type[LearntRecall] | type[SolvedRecall]] = MappingProxyType({**RANKERS, **RECALL})
 """Every trainable model by the name that a run's configuration gives."""

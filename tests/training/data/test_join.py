@@ -166,6 +166,16 @@ def test_visits_that_began_come_once_each():
     )
 
 
+def test_a_visit_lasts_as_long_as_its_longest_leave_and_no_longer_than_until_the_next_enter():
+    visit = [viewer(ENTER, 3, "v", "a1"), viewer(LEAVE, 9, "v", "a1", watch_ms=6_000)]
+    again = [viewer(ENTER, 20, "v", "a1"), viewer(LEAVE, 30, "v", "a1", watch_ms=10_000)]
+    late = [viewer(LEAVE, 40, "v", "a1", watch_ms=9_000), viewer(ENTER, 41, "v", "a1"), viewer(ENTER, 42, "w", "a1")]
+    stray = [viewer(LEAVE, 43, "x", "a1", watch_ms=5_000), viewer(LEAVE, 44, "w", "b1", watch_ms=5_000)]
+    found = enters_of(to_table([*visit, *again, *late, *stray, END]))
+    assert found.time_ms.tolist() == [ms(3), ms(20), ms(41), ms(42)]
+    assert found.watch_ms.tolist() == [6_000, 10_000, -1, -1]
+
+
 _moves = st.tuples(
     st.sampled_from([EventKind.IMPRESSION, ENTER]), st.integers(0, 400), st.sampled_from("uv"), st.sampled_from("ab"),
     st.sampled_from(["", "r1", "r2"]),

@@ -17,7 +17,7 @@ from feature_service.features.layout import (
     USER_FLOATS,
     USER_IDS,
 )
-from tests.training.worlds import ENCODINGS, HEADS, STEPS, toy_world
+from tests.training.worlds import ENCODINGS, HEADS, STEPS, toy_world, visits_of
 from training import recall_baselines
 from training.callable_model import CallableModel
 from training.data.examples import Examples, blank_batch
@@ -28,6 +28,7 @@ from training.heads import HEAD_NAMES
 from training.models import MODELS
 from training.models.ranking.base import LONGEST_WATCH_S, Ranker
 from training.models.recall import RECALL
+from training.models.recall.base import SolvedRecall
 from training.models.recall.two_tower import TwoTower
 from training.predict import predict
 from training.recall_scorers import recall_scorer
@@ -35,7 +36,7 @@ from training.run_config import parse_config
 from training.train import train
 from training.trained import Model, RunFiles, build, load_trained
 
-TRAINING, VALIDATION = toy_world(600, seed=1), toy_world(100, seed=2)
+TRAINING, VALIDATION = toy_world(600, seed=1), toy_world(100, seed=2, start_ms=600_000)
 USER_SIDE = (USER_FLOATS, USER_IDS, HISTORY_FLOATS, HISTORY_IDS)
 
 
@@ -60,7 +61,12 @@ def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         table["heads"] = {"enter": 1.0, "long_watch": 1.0}
     run = tmp_path_factory.mktemp(request.param)
     model = train(
-        parse_config(table, "test"), TRAINING.samples, VALIDATION.samples, run / "run", encodings=ENCODINGS
+        parse_config(table, "test"),
+        TRAINING.samples,
+        VALIDATION.samples,
+        run / "run",
+        encodings=ENCODINGS,
+        visits=visits_of(TRAINING.samples),
     ).model
     export(model, run / "exported")
     return Case(model, run / "run", run / "exported")
@@ -217,6 +223,8 @@ def test_the_user_side_is_computed_once_a_viewer(case: Case):
 
 def test_no_two_kernels_start_the_same(case: Case):
     """One seed handed to several layers would make experts and towers the same for ever."""
+    if isinstance(case.model, SolvedRecall):
+        pytest.skip("a solved model has no layer")
     model = build(RunFiles.read(case.run))
     kernels = [variable.numpy() for variable in model.trainable_variables if "kernel" in variable.name]
     assert len(kernels) > 4

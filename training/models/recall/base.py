@@ -14,13 +14,19 @@ All of them take B viewers in place of one where no candidate tensor is read.
 from collections.abc import Mapping
 from typing import Any, ClassVar, Protocol
 
+import numpy as np
 import tensorflow as tf
 import tensorflow_recommenders as tfrs
+from numpy.typing import NDArray
 
-from feature_service.features.layout import Layout
+from feature_service.features.layout import CANDIDATE_IDS, USER_IDS, Layout
+from training.collaborative.interactions import Interactions
 from training.data.samples import Samples
-from training.layers.blueprint import Blueprint
+from training.layers.blueprint import HISTORY_TENSORS, Blueprint
+from training.layers.visits import WATCHED
 from training.models.signatures import Signature
+
+VIEWER, STREAMER = "user.id", "streamer.id"
 
 
 class RecallModel(Protocol):
@@ -84,3 +90,59 @@ class LearntRecall(tfrs.Model):
     def signatures(self) -> dict[str, Signature]:
         """The signatures to export, `layout` apart."""
         raise NotImplementedError
+
+
+Solution = dict[str, NDArray[Any]]
+"""Arrays by name, enough to build a solved model again."""
+
+
+class SolvedRecall(tf.Module):
+    """A recall model that is solved from who watched whom: no gradient, no epochs.
+
+    Attributes:
+        layout: The columns that the model reads: histories, and the ids of candidates.
+        requires: Heads whose labels the samples must have: none.
+        Options: The dataclass of the table `[options]` of a run's configuration.
+    """
+
+    Options: ClassVar[type[Any]]
+    requires: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(self, blueprint: Blueprint, options: Any, solution: Solution) -> None:  # noqa: ARG002
+        """Wires the model.
+
+        Args:
+            blueprint: What the data told.
+            options: Of the class `Options`.
+            solution: What `solve` gave.
+
+        Raises:
+            ValueError: The layout lacks the streamers of one side.
+        """
+        super().__init__()
+        self.layout = blueprint.layout.select((USER_IDS, *HISTORY_TENSORS, CANDIDATE_IDS))
+        columns = {column.name for tensor in self.layout.tensors for column in tensor.columns}
+        for needed in (WATCHED, STREAMER):
+            if needed not in columns:
+                raise ValueError(f"features: expected {needed} among them, received {sorted(columns)}")
+        self.options = options
+
+    @classmethod
+    def solve(cls, interactions: Interactions, options: Any, seed: int) -> Solution:
+        """Solves the model.
+
+        Args:
+            interactions: Who watched whom.
+            options: Of the class `Options`.
+            seed: Of what is drawn.
+        """
+        raise NotImplementedError
+
+    def signatures(self) -> dict[str, Signature]:
+        """The signatures to export, `layout` apart."""
+        raise NotImplementedError
+
+
+def table(values: NDArray[np.generic], name: str) -> Any:
+    """A table of a solved model as a variable, so that it lies beside the graph and not in it."""
+    return tf.Variable(tf.constant(values), trainable=False, name=name)

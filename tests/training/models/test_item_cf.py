@@ -1,0 +1,94 @@
+"""Item-based CF: what its graph finds, why, and what is similar."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from feature_service.features.layout import CANDIDATE_IDS, HISTORY_FLOATS, HISTORY_IDS, Column, Layout, TensorLayout
+from tests.training.collaborative.test_interactions import visits
+from training.callable_model import CallableModel
+from training.collaborative.interactions import DAY_MS, Interactions
+from training.layers.blueprint import Blueprint, InputSizes
+from training.layers.fitted import Fitted
+from training.models.recall.item_cf import ItemCf, ItemCfOptions
+
+STEPS = 4
+OPTIONS = ItemCfOptions(shrink=1e-9, weight="days", half_life_days=1e9, recent_half_life_days=1.0, found=3)
+A, B, C, LONER, NEWCOMER = 11, 22, 33, 44, 55
+
+
+def column(name: str, dtype: str, length: int = 0) -> Column:
+    return Column(name, 1, dtype, 1, length)
+
+
+LAYOUT = Layout(
+    (
+        TensorLayout(
+            HISTORY_FLOATS,
+            (column("user.watched.dwell_s", "float32", STEPS), column("user.watched.age_minutes", "float32", STEPS)),
+        ),
+        TensorLayout(HISTORY_IDS, (column("user.watched.streamer", "int64", STEPS),)),
+        TensorLayout(CANDIDATE_IDS, (column("streamer.id", "int64"),)),
+    )
+)
+
+
+@pytest.fixture(scope="module")
+def model() -> CallableModel:
+    """A and B were watched by two viewers, B and C by a third, the loner by a fourth: cosines A–B 2/√6, B–C 1/√3."""
+    pairs = [(1, A), (1, B), (2, A), (2, B), (3, B), (3, C), (4, LONER)]
+    interactions = Interactions.of(visits(*[(0, user, streamer, 1) for user, streamer in pairs]), DAY_MS)
+    blueprint = Blueprint(
+        layout=LAYOUT, encodings={}, fitted=Fitted({}, {}, {}, {}), sizes=InputSizes(), head_weights={}
+    )
+    return CallableModel.of(ItemCf(blueprint, OPTIONS, ItemCf.solve(interactions, OPTIONS, seed=1)))
+
+
+def found(model: CallableModel, *histories: Sequence[tuple[int, float]]) -> dict[str, np.ndarray]:
+    """The answers for viewers who watched (streamer, minutes ago), newest first."""
+    keys = np.zeros((len(histories), STEPS, 1), np.int64)
+    floats = np.zeros((len(histories), STEPS, 2), np.float32)
+    for viewer, steps in enumerate(histories):
+        for place, (key, age) in enumerate(steps):
+            keys[viewer, place], floats[viewer, place] = key, (60, age)
+    return model.ask("serving_default", {HISTORY_IDS: keys, HISTORY_FLOATS: floats})
+
+
+def test_the_neighbours_of_what_was_watched_are_found_with_the_reason(model: CallableModel) -> None:
+    answer = found(model, [(A, 0), (C, 0)])
+    # B: 2/√6 from A and 1/√3 from C, A the more; A and C themselves 1 each, A first as the newest.
+    assert answer["streamer"].tolist() == [[B, A, C]]
+    assert answer["score"][0] == pytest.approx([2 / 6**0.5 + 1 / 3**0.5, 1, 1])
+    assert answer["because"].tolist() == [[A, A, C]]
+
+
+def test_what_was_watched_long_ago_counts_less(model: CallableModel) -> None:
+    answer = found(model, [(C, 0), (A, 1440)])  # A half-life of one day.
+    assert answer["streamer"].tolist() == [[C, B, A]]
+    assert answer["score"][0] == pytest.approx([1, 1 / 3**0.5 + 1 / 6**0.5, 0.5])
+    assert answer["because"].tolist() == [[C, C, A]]
+
+
+def test_several_visits_of_a_day_count_as_that_day(model: CallableModel) -> None:
+    assert found(model, [(A, 0), (A, 5)])["score"][0] == pytest.approx(found(model, [(A, 0)])["score"][0])
+
+
+def test_viewers_asked_for_together_are_answered_apart(model: CallableModel) -> None:
+    together = found(model, [(A, 0)], [(LONER, 0)], [], [(C, 0), (A, 1440)])
+    alone = [found(model, steps) for steps in ([(A, 0)], [(LONER, 0)], [], [(C, 0), (A, 1440)])]
+    for name, values in together.items():
+        assert values.tolist() == [answer[name][0].tolist() for answer in alone]
+
+
+def test_nothing_is_found_for_who_watched_nobody_known(model: CallableModel) -> None:
+    for answer in (found(model, []), found(model, [(NEWCOMER, 0)])):
+        assert answer["streamer"].tolist() == [[0, 0, 0]]
+        assert answer["score"].tolist() == [[0, 0, 0]]
+        assert answer["because"].tolist() == [[0, 0, 0]]
+
+
+def test_similar_streamers_are_others(model: CallableModel) -> None:
+    answer = model.ask("similar", {CANDIDATE_IDS: np.array([[B], [LONER], [NEWCOMER], [0]])})
+    assert answer["streamer"].tolist() == [[A, C, 0], [0, 0, 0], [0, 0, 0], [0, 0, 0]]
+    assert answer["score"][0] == pytest.approx([2 / 6**0.5, 1 / 3**0.5, 0])

@@ -1,0 +1,1 @@
+"""Collaborative filtering: who watched whom, and what is solved from it."""
