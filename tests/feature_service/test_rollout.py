@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
 
+from feature_service import room_vectors
 from feature_service.features.catalog import Catalog, build_catalog
 from feature_service.features.events import EventKind
 from feature_service.models import ModelServers
@@ -197,8 +198,9 @@ async def test_switching_one_vector_model_leaves_the_vectors_of_the_other(
 
 
 async def test_vector_model_that_hangs_keeps_no_room_from_the_index_of_the_other(
-    catalog: Catalog, platform: LivePlatform
+    catalog: Catalog, platform: LivePlatform, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(room_vectors, "TIMEOUT_S", 2 * PATIENCE_S)
     models = {"two_tower": two_tower(catalog), "mf": two_tower(catalog)}
     async with following(catalog, platform, models) as (rollout, (server,)):
         await rollout.follow()
@@ -215,7 +217,10 @@ async def test_vector_model_that_hangs_keeps_no_room_from_the_index_of_the_other
         embedding.cancel()
 
 
-async def test_model_that_hangs_keeps_no_other_from_its_new_version(catalog: Catalog, platform: LivePlatform) -> None:
+async def test_model_that_hangs_keeps_no_other_from_its_new_version(
+    catalog: Catalog, platform: LivePlatform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(room_vectors, "TIMEOUT_S", 2 * PATIENCE_S)
     models = {"mf": two_tower(catalog), "mmoe": ranker(catalog)}
     async with following(catalog, platform, models) as (rollout, (server,)):
         server.holds["mf"] = Hold()
@@ -234,14 +239,18 @@ async def test_change_of_a_room_is_not_embedded_by_a_model_that_reads_its_stream
     models = {"two_tower": two_tower(catalog), "mf": vector_model(catalog, (1, 0))}
     async with following(catalog, platform, models) as (rollout, (server,)):
         await rollout.follow()
-        embedding = asyncio.create_task(rollout.keep_embedding())
-        server.asked.clear()
-        hold = server.holds[contract.ROOM] = Hold()
-        platform.report(EventKind.ROOM_UPDATED, room_id="anna/1", viewers=5)
-        rollout.room_changed(int(platform.rows("anna/1")[0]))
-        await asyncio.wait_for(hold.arrived.wait(), PATIENCE_S)
-        embedding.cancel()
-    assert server.asked == [("two_tower", 1, contract.ROOM)]
+
+        async def embedded_anew() -> list[str]:
+            server.asked.clear()
+            for room in ("anna/1", "ben/1"):
+                rollout.room_changed(int(platform.rows(room)[0]))
+            for vectors in rollout.current.room_vectors.values():
+                await vectors.refresh(NOON_MS)
+            return sorted(name for name, _, _ in server.asked)
+
+        platform.start("ben/1")
+        assert await embedded_anew() == ["mf", "two_tower"]  # ben's room is new to both.
+        assert await embedded_anew() == ["two_tower"]
 
 
 async def test_room_is_embedded_when_it_starts(catalog: Catalog, platform: LivePlatform) -> None:

@@ -1,6 +1,7 @@
 """Similar streamers over real gRPC: who is named, and what a caller is told when nobody can be."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import grpc
@@ -11,6 +12,9 @@ import pytest
 from feature_service.clock import wall_clock
 from feature_service.features.catalog import build_catalog
 from feature_service.features.events import MAX_ID_BYTES, Event, EventKind
+from feature_service.service import FeatureService
+from protos.onair.v1 import recommendation_pb2 as pb
+from protos.onair.v1 import recommendation_pb2_grpc as pb_grpc
 from tests.feature_service.live_platform import CONTENT_WIDTH
 from tests.feature_service.recall.served_channels import keys, neighbours
 from tests.feature_service.running_service import Running, running
@@ -109,9 +113,24 @@ async def test_model_server_that_hangs_is_waited_for_as_long_as_the_caller_waits
     running_service, server = stack
     server.holds["similar"] = Hold()
     async with grpc.aio.insecure_channel(running_service.target) as channel:
-        ask = channel.unary_unary("/onair.v1.RecommendationService/SimilarStreamers")
-        code, _ = await _status(ask(b"\n\x04anna\x10\x01", timeout=0.2))
+        ask = pb_grpc.RecommendationServiceStub(channel).SimilarStreamers
+        code, _ = await _status(ask(pb.SimilarStreamersRequest(streamer_id="anna", k=1), timeout=0.2))
     assert code is grpc.StatusCode.DEADLINE_EXCEEDED
+
+
+async def test_model_server_that_hangs_is_told_to_a_caller_without_a_deadline(tmp_path: Path) -> None:
+    def hurried(service: FeatureService) -> FeatureService:
+        whole = service.settings
+        return replace(service, settings=replace(whole, service=replace(whole.service, deadline_ms=200)))
+
+    models = {"item_cf": neighbours(build_catalog(CONTENT_WIDTH), NEIGHBOURS)}
+    async with serving(models) as server, running(tmp_path, [server.target], change=hurried) as stack:
+        server.holds["similar"] = Hold()
+        async with grpc.aio.insecure_channel(stack.target) as channel:
+            ask = pb_grpc.RecommendationServiceStub(channel).SimilarStreamers
+            code, said = await _status(ask(pb.SimilarStreamersRequest(streamer_id="anna", k=1)))
+    assert code is grpc.StatusCode.DEADLINE_EXCEEDED
+    assert said.startswith("DEADLINE_EXCEEDED: ")
 
 
 async def test_answer_of_another_shape_is_an_internal_error_that_names_it(
