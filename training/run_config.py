@@ -13,6 +13,7 @@ from feature_service.features.layout import HISTORY_FLOATS, HISTORY_IDS, Layout,
 from training.heads import HEADS
 from training.layers.blueprint import HISTORY_TENSORS, USER_TENSORS, InputSizes
 from training.models import MODELS
+from training.models.recall import SolvedRecall
 
 OPTIMIZERS = {"adam": keras.optimizers.Adam, "adagrad": keras.optimizers.Adagrad}
 
@@ -98,6 +99,11 @@ def load_config(path: Path) -> RunConfig:
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path}: expected TOML, received a file in which {error}") from None
     return parse_config(table, str(path))
+
+
+def is_solved(config: RunConfig) -> bool:
+    """Whether the model is solved from visits and not trained by gradient."""
+    return issubclass(MODELS[config.model], SolvedRecall)
 
 
 def parse_config(table: Mapping[str, Any], source: str) -> RunConfig:

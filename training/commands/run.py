@@ -3,11 +3,13 @@
 Every model is judged on the test part beside popularity and random, and compared with the version that serves today:
 one that is worse beyond the tolerance, answers with numbers that are not finite, or reads features that the catalogue
 lacks is not published, and the exit status is 1. A training that was interrupted goes on from its last checkpoint; of
-several models, name those that are not finished yet with --model.
+several models, name those that are not finished yet with --model. Models solved from visits (item_cf, mf) go on from
+the visits of an earlier run with --since: the samples need to hold just what came after it.
 
 Examples:
   python -m training run --samples run/samples --work run/training --models run/models
   python -m training run --samples run/samples --work run/daily --models /models --model mmoe --server 127.0.0.1:8500
+  python -m training run --samples day-2/samples --work day-2/run --models /models --model item_cf --since day-1/run
 """
 
 import argparse
@@ -24,10 +26,10 @@ from training.commands.progress import epochs
 from training.data.dataset import Dataset
 from training.report import print_report, write_report
 from training.run import ModelRun, Places, evaluation, run_model
-from training.run_config import load_config
+from training.run_config import is_solved, load_config
 
 CONFIGS = Path(__file__).resolve().parent.parent / "configs"
-MODELS = ("two_tower", "esmm", "mmoe")
+MODELS = ("two_tower", "item_cf", "mf", "esmm", "mmoe")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,6 +40,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", action="append", metavar="NAME", help=f"may be repeated; default {' '.join(MODELS)}")
     parser.add_argument("--config", action="append", type=Path, metavar="FILE", help="a configuration of your own")
     add_fractions(parser)
+    parser.add_argument(
+        "--since", type=Path, metavar="WORK", help="--work of an earlier run, for solved models to go on"
+    )
     parser.add_argument("--server", action="append", default=[], metavar="HOST:PORT", help="wait until it serves")
     parser.add_argument("--json", action="store_true", help="print JSON, and no progress")
 
@@ -51,7 +56,8 @@ def run(arguments: argparse.Namespace) -> int:
     runs: list[ModelRun] = []
     for config in configs:
         with epochs(config.model, quiet=arguments.json) as progress:
-            runs.append(run_model(config, dataset, places, progress))
+            since = arguments.since / config.model if arguments.since and is_solved(config) else None
+            runs.append(run_model(config, dataset, places, progress, since))
     found = evaluation(dataset, [each.assessment for each in runs])
     path = write_report(found, arguments.work / "report")
     if arguments.json:
