@@ -227,11 +227,11 @@ async def test_scorer_that_is_asked_alone_gets_nothing(platform: LivePlatform) -
 async def test_trace_tells_when_each_channel_worked(platform: LivePlatform) -> None:
     channels = {"finds": Finds(platform, "anna/1"), "late": Hangs(), "reverses": Reverses()}
     async with pipeline_of(channels) as pipeline:
-        outcome = await answer(pipeline, platform, {}, budget_s=0.5)
+        outcome = await answer(pipeline, platform, {}, budget_s=4)
     times = {each.stage: each for each in outcome.trace.stages}
     assert {"recall.finds", "recall.reverses", "recall"} <= set(times)
-    # Recall has 0.3 of 500 ms, and the scorer has to wait for half of that.
-    assert times["recall.finds"].duration_ms < 75 <= times["recall.reverses"].duration_ms + 1
+    # Recall has 0.3 of 4 s, and the scorer has to wait for half of that.
+    assert times["recall.finds"].duration_ms < 600 <= times["recall.reverses"].duration_ms + 1
     assert all(0 <= each.start_ms <= times["recall"].duration_ms for each in times.values() if "." in each.stage)
 
 
