@@ -189,7 +189,6 @@ def _own(single: Sequence[Latency], stages: Mapping[str, float], cpu_ms: float) 
         "ranker_predict_ms": ranker,
         "user_tower_predict_ms": tower,
         "stages_ms": own_stages,
-        "channels_ms": {stage.partition(".")[2]: taken for stage, taken in stages.items() if "." in stage},
         "transport_ms": own - sum(own_stages.values()),
         "service_cpu_ms": cpu_ms,
     }
