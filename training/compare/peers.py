@@ -5,6 +5,7 @@ neighbour models through its counts, ALS by fold-in, BPR by the viewer's fitted 
 """
 
 import time
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -15,6 +16,7 @@ import scipy.sparse as sparse
 from implicit.als import AlternatingLeastSquares
 from implicit.bpr import BayesianPersonalizedRanking
 from implicit.nearest_neighbours import BM25Recommender, CosineRecommender
+from implicit.utils import ParameterWarning
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
@@ -231,6 +233,7 @@ def _counts(row: NDArray[np.intp], column: NDArray[np.intp], shape: tuple[int, i
 
 def _timed(fit: Callable[[], object]) -> float:
     started = time.perf_counter()
-    with threadpool_limits(1):
+    with threadpool_limits(1), warnings.catch_warnings():
+        warnings.simplefilter("ignore", ParameterWarning)  # Its own weighting hands its kernel what that warns of.
         fit()
     return time.perf_counter() - started

@@ -79,7 +79,6 @@ def describe(
     catalog: Catalog,
     features: Sequence[str],
     by_room: bool,
-    on_count: Callable[[int], None] = lambda _: None,
 ) -> Merged:
     """Computes what the ranker reads of merged candidates.
 
@@ -91,7 +90,6 @@ def describe(
         catalog: Computes the features.
         features: Patterns of the catalogue's features.
         by_room: Whether the offered rooms stand for themselves; False = for their streamers, on air or not.
-        on_count: Takes the number of events replayed.
     """
     cases = questions.cases
     rows = [offered[each.rows] for offered, each in zip(questions.offered, candidates, strict=True)]
@@ -105,7 +103,7 @@ def describe(
         for number, chosen in enumerate(rows)
     ]
     layout = catalog.layout(features, ("enter",))
-    tensors = features_at(log, catalog, layout, moments, on_count)
+    tensors = features_at(log, catalog, layout, moments)
     channels = candidates[0].channels
     tensors[CANDIDATE_FLOATS] = np.hstack([tensors[CANDIDATE_FLOATS], _channel_values(candidates)])
     samples = _samples(questions, candidates, rows, rooms, with_channels(layout, channels), tensors)

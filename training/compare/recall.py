@@ -15,6 +15,7 @@ from training.compare.measures import Measures, hand_off, measure
 from training.compare.peers import AMONG_ALL, AMONG_LIVE, Visits, peer_scorer, rules
 from training.compare.questions import Questions
 from training.compare.ranker import describe, ranked, ranker_features, train_ranker
+from training.compare.service_channels import ask_channels, memory_channels
 from training.data.dataset import Dataset
 from training.data.samples import Samples
 from training.layers.fitted import encodings_of
@@ -28,7 +29,7 @@ from training.trained import HISTORY_FILE, TrainedModel, load_trained
 CONFIGS = Path(__file__).resolve().parent.parent / "configs"
 
 RULES = {"watched": "memory rule", "hot": "recent popularity"}
-"""The rules that stand for channels of the service, by channel."""
+"""Where streamers off air are offered too, which the service's channels never find: rules in place of channels."""
 
 MERGED, RANKED = "merged", "merged and ranked"
 
@@ -122,9 +123,11 @@ def compare(
         rows.setdefault(name, []).append(measured)
 
     fixed = _rules(protocol, budget, on_step)
+    service = _service(protocol, budget, on_step) if protocol.by_room else {}
+    others = service or {channel: fixed[rule] for channel, rule in RULES.items()}
     for seed in seeds:
         found = {name: _model(name, protocol, work, budget, seed, on_step) for name in models}
-        channels = found | {channel: fixed[rule] for channel, rule in RULES.items()}
+        channels = found | others
         for name in models:
             add(name, found[name].test, found[name].train_s)
         together, order, train_s = _ranking(protocol, channels, budget, seed, on_step)
@@ -135,8 +138,8 @@ def compare(
         kept.append(shares[1])
         for name, peer in _peers(protocol, budget, seed, on_step):
             add(name, peer.test, peer.train_s)
-    for name, asked in fixed.items():
-        add(next((channel for channel, rule in RULES.items() if rule == name), name), asked.test)
+    for name, asked in (service | fixed).items():
+        add(name, asked.test)
     return Comparison(
         title=protocol.title,
         questions={
@@ -147,7 +150,7 @@ def compare(
         offered=protocol.test.mean_offered,
         budget=budget,
         rows=rows,
-        channels=(*models, *RULES),
+        channels=(*models, *service),
         handed=handed,
         kept=kept,
     )
@@ -175,6 +178,25 @@ def _rules(protocol: Protocol, budget: int, on_step: OnStep) -> dict[str, _Asked
         on_step(name)
         found[name] = _ask(protocol, scorer, scorer, budget)
     return found
+
+
+def _service(protocol: Protocol, budget: int, on_step: OnStep) -> dict[str, _Asked]:
+    """What the service's channels without a model find."""
+    dataset = protocol.dataset
+    lists: list[dict[str, Found]] = []
+    for part, questions in (("validation", protocol.validation), ("test", protocol.test)):
+        on_step(f"channels of the service, {part}")
+        lists.append(
+            ask_channels(
+                questions,
+                memory_channels(),
+                dataset.rooms,
+                log=dataset.about.log,
+                catalog=dataset.catalog,
+                most=budget,
+            )
+        )
+    return {name: _Asked(lists[0][name], lists[1][name]) for name in lists[0]}
 
 
 def _model(name: str, protocol: Protocol, work: Path, budget: int, seed: int, on_step: OnStep) -> _Asked:
