@@ -13,6 +13,7 @@ from feature_service.features.catalog import build_catalog
 from feature_service.features.duplicates import Duplicates
 from feature_service.features.state import State
 from feature_service.filters import FILTERS
+from feature_service.live.approximate import Approximation, load_faiss
 from feature_service.live.table import LiveTable
 from feature_service.log.local import LocalLog
 from feature_service.models import ModelServers
@@ -22,7 +23,7 @@ from feature_service.recall.asking import Asking
 from feature_service.rerank import RERANKERS
 from feature_service.rollout import Rollout
 from feature_service.service import FeatureService
-from feature_service.settings import Settings, SettingsError
+from feature_service.settings import Service, Settings, SettingsError
 from feature_service.stages import Channel, Scorer, Served
 from feature_service.stores.keeper import StateKeeper
 from feature_service.stores.protocol import Store, StoreError
@@ -60,7 +61,8 @@ async def booted(
         as_of_log: Start the clock at the log's end instead of now.
 
     Raises:
-        SettingsError: A scene names a channel, filter or re-ranker that does not exist.
+        SettingsError: A scene names a channel, filter or re-ranker that does not exist, or the live index cannot be
+            approximate as it should.
         LogError: The log is another writer's, or corrupt.
         StoreError: The store cannot be read.
     """
@@ -88,6 +90,7 @@ async def booted(
 
 
 def _open(settings: Settings, data: Path, targets: Sequence[str], *, as_of_log: bool) -> _Parts:
+    approximation = _approximation(settings.service)
     data.mkdir(parents=True, exist_ok=True)
     catalog = build_catalog(settings.service.content_width, settings.attributes)
     state = State(catalog.memories)
@@ -107,6 +110,7 @@ def _open(settings: Settings, data: Path, targets: Sequence[str], *, as_of_log: 
         live=live,
         signatures=_signatures(settings, channels),
         now_ms=now_ms,
+        approximation=approximation,
     )
     writer = Writer(
         log=event_log,
@@ -133,6 +137,17 @@ def _open(settings: Settings, data: Path, targets: Sequence[str], *, as_of_log: 
         now_ms=now_ms,
     )
     return _Parts(service, servers, event_log, store)
+
+
+def _approximation(service: Service) -> Approximation:
+    """When the live indexes approximate; whether they can is known before the service starts."""
+    try:
+        approximation = Approximation(service.approximate_above, service.approximate_probe)
+        if approximation.above:
+            load_faiss()
+    except (ValueError, ImportError) as error:
+        raise SettingsError(f"service.{error}") from None
+    return approximation
 
 
 def _clock(event_log: LocalLog, *, as_of_log: bool) -> NowMs:

@@ -14,6 +14,7 @@ import numpy as np
 
 from feature_service.features.catalog import Catalog
 from feature_service.features.state import State
+from feature_service.live.approximate import EXACT, Approximation
 from feature_service.live.index import LiveIndex
 from feature_service.live.table import LiveTable
 from feature_service.models import ModelServers, ServedModel, bind
@@ -61,6 +62,7 @@ class Rollout:
         live: LiveTable,
         signatures: Mapping[str, tuple[str, ...]],
         now_ms: Callable[[], int],
+        approximation: Approximation = EXACT,
     ) -> None:
         """Starts with no model.
 
@@ -74,6 +76,7 @@ class Rollout:
             signatures: The signatures that each model must have, by its served name; those with `room` are vector
                 models, and each has an index of its own.
             now_ms: The service's clock.
+            approximation: When the indexes approximate.
         """
         self.current = Generation()
         self.problems: dict[str, str] = {}
@@ -83,6 +86,7 @@ class Rollout:
         self._live = live
         self._signatures = signatures
         self._now_ms = now_ms
+        self._approximation = approximation
         self._coming: dict[str, RoomVectors] = {}
         self._refused: dict[tuple[str, int], str] = {}
         self._marked = {name: asyncio.Event() for name in signatures if self._is_vector_model(name)}
@@ -175,7 +179,8 @@ class Rollout:
 
     async def _embed_all(self, model: ServedModel) -> RoomVectors:
         """Embeds all rooms on air by a new version, while events go on; the switch follows without a gap."""
-        coming = self._coming[model.name] = RoomVectors(model, self._servers, self._state, self._live)
+        coming = RoomVectors(model, self._servers, self._state, self._live, self._approximation)
+        self._coming[model.name] = coming
         try:
             coming.mark(self._live.rows(self._now_ms()))
             await coming.refresh(self._now_ms())

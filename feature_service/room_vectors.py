@@ -4,6 +4,7 @@ import numpy as np
 
 from feature_service.features.state import State
 from feature_service.features.view import Context
+from feature_service.live.approximate import EXACT, Approximation
 from feature_service.live.index import LiveIndex
 from feature_service.live.table import LiveTable, Rows
 from feature_service.models import VECTOR, ModelServers, ServedModel
@@ -20,12 +21,20 @@ _NO_CONTEXT = Context()
 class RoomVectors:
     """The live index of one version of a vector model, and the rooms whose vector is out of date."""
 
-    def __init__(self, model: ServedModel, servers: ModelServers, state: State, live: LiveTable) -> None:
+    def __init__(
+        self,
+        model: ServedModel,
+        servers: ModelServers,
+        state: State,
+        live: LiveTable,
+        approximation: Approximation = EXACT,
+    ) -> None:
         self.model = model
         self.index: LiveIndex | None = None
         self._servers = servers
         self._state = state
         self._live = live
+        self._approximation = approximation
         self._stale: set[int] = set()
         columns = [column.name for tensor in model.builders[contract.ROOM].layout.tensors for column in tensor.columns]
         self._reads_streamer_alone = columns == ["streamer.id"]
@@ -65,6 +74,6 @@ class RoomVectors:
         view = self._state.view(0, rows, self._live.streamer_rows(rows), _NO_CONTEXT, now_ms)
         vectors = await self.model.call(self._servers, contract.ROOM, VECTOR, view, TIMEOUT_S)
         if self.index is None:
-            self.index = LiveIndex(vectors.shape[1])
+            self.index = LiveIndex(vectors.shape[1], self._approximation)
         on_air = self._live.mask(rows, now_ms)  # A room may have ended while its vector was computed.
         self.index.put(rows[on_air], vectors[on_air])

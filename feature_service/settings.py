@@ -63,6 +63,8 @@ class Service:
         rank_share: Share of the time then left that ranking may use.
         model_poll_s: How often the model servers are asked for new versions.
         checkpoint_s: How often changed records go to the store.
+        approximate_above: From so many rooms on, a live index searches approximately; 0 = never.
+        approximate_probe: Share of its cells that such a search visits, above 0, at most 1.
     """
 
     default_scene: str
@@ -74,6 +76,8 @@ class Service:
     rank_share: float
     model_poll_s: float
     checkpoint_s: float
+    approximate_above: int
+    approximate_probe: float
 
 
 @dataclass(frozen=True, slots=True)

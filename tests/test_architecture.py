@@ -13,7 +13,16 @@ ROOT = Path(__file__).parents[1]
 ORDER = ("training", "feature_service", "serving", "protos")
 """Imports run from left to right only."""
 
-THIRD_PARTIES_OF_THE_SERVICE = {"numpy", "grpc", "grpc_health", "grpc_reflection", "google", "flask", "rich"}
+THIRD_PARTIES_OF_THE_SERVICE = {
+    "numpy",
+    "grpc",
+    "grpc_health",
+    "grpc_reflection",
+    "google",
+    "flask",
+    "rich",
+    "threadpoolctl",
+}
 PARTS_OF_FLASK = {"jinja2", "werkzeug"}
 TENSORFLOW = {"tensorflow", "tensorflow_recommenders", "tensorflow_serving", "tf_keras", "keras"}
 VAGUE_NAMES = {"utils", "helpers", "common", "misc"}

@@ -14,6 +14,8 @@ import logging
 import signal
 from pathlib import Path
 
+from threadpoolctl import threadpool_limits  # pyright: ignore[reportMissingTypeStubs]
+
 from feature_service.boot import booted
 from feature_service.server import start_server
 from feature_service.settings import Settings, load
@@ -35,7 +37,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Serves until a signal comes."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    asyncio.run(_serve(load(arguments.settings), arguments))
+    # BLAS shares a product between threads, and on a busy machine waits for the others longer than one alone takes.
+    with threadpool_limits(1, user_api="blas"):
+        asyncio.run(_serve(load(arguments.settings), arguments))
     return 0
 
 

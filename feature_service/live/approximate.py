@@ -47,6 +47,10 @@ class Approximation:
             raise ValueError(f"approximate_probe: expected a share above 0 and at most 1, received {self.probe}")
 
 
+EXACT = Approximation()
+"""Never approximates."""
+
+
 def load_faiss() -> Any:
     """The library; it takes a tenth of a second, and only who approximates needs it.
 

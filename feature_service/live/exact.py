@@ -113,15 +113,11 @@ class ExactIndex:
             if not start and used > k:
                 least = np.partition(products, used - k)[used - k]
             places = np.flatnonzero(products >= least)
-            if not len(places):
-                continue
-            rows = np.concatenate((rows, block.rows[places]))
-            scores = np.concatenate((scores, products[places]))
+            found, their = block.rows[places], products[places]
+            rows, scores = (np.concatenate((rows, found)), np.concatenate((scores, their))) if start else (found, their)
             if len(rows) > k:
-                kept = _greatest(rows, scores, k)
+                kept, least = _greatest(rows, scores, k)
                 rows, scores = rows[kept], scores[kept]
-            if len(rows) == k:
-                least = scores.min()
         order = np.lexsort((rows, -scores))
         return rows[order], scores[order]
 
@@ -173,11 +169,11 @@ class ExactIndex:
             self._slots = slots
 
 
-def _greatest(rows: Rows, scores: Vectors, k: int) -> Rows:
-    """Places of the k greatest scores; of those that equal the last of them, the lowest rows."""
+def _greatest(rows: Rows, scores: Vectors, k: int) -> tuple[Rows, np.float32]:
+    """Places of the k greatest scores, of those that equal the last of them the lowest rows; and the last of them."""
     least = np.partition(scores, len(scores) - k)[len(scores) - k]
     above, level = np.flatnonzero(scores > least), np.flatnonzero(scores == least)
     missing = k - len(above)
     if missing < len(level):
         level = level[np.argpartition(rows[level], missing - 1)[:missing]]
-    return np.concatenate((above, level))
+    return np.concatenate((above, level)), least

@@ -5,7 +5,7 @@ from typing import Protocol
 
 import numpy as np
 
-from feature_service.live.approximate import ApproximateIndex, Approximation, load_faiss
+from feature_service.live.approximate import EXACT, ApproximateIndex, Approximation, load_faiss
 from feature_service.live.build import Build
 from feature_service.live.exact import ExactIndex, Rows, Vectors
 
@@ -41,18 +41,18 @@ class LiveIndex:
     returns, the next search sees it, and none waits for a build.
     """
 
-    def __init__(self, width: int, approximation: Approximation | None = None) -> None:
+    def __init__(self, width: int, approximation: Approximation = EXACT) -> None:
         """An empty index.
 
         Args:
             width: Length of the vectors.
-            approximation: When to approximate; None = never.
+            approximation: When to approximate.
 
         Raises:
             ImportError: It may have to approximate, and the library is not installed.
         """
         self._exact = ExactIndex(width)
-        self._approximation = approximation or Approximation()
+        self._approximation = approximation
         self._approximate: ApproximateIndex | None = None
         self._build: Build | None = None
         self._built_for = 0

@@ -54,13 +54,13 @@ def _index(numbers: Numbers) -> Iterator[str]:
     yield f"approximate, {numbers['probe']:.0%} of the cells visited; recall against exact, then with a tenth replaced"
     yield (
         f"{'rooms':>10}{'world':>11}{'recall':>8}{'replaced':>10}{'search':>8}{'exact':>8}{'insert':>8}{'remove':>8}"
-        f"{'build s':>9}{'worst search beside it':>24}"
+        f"{'build s':>9}{'exact beside it, without, by the wall':>39}"
     )
     for each in numbers["approximate"]:
         yield (
             f"{each['rooms']:10,}{each['world']:>11}{each['recall']:8.3f}{each['recall_after_changes']:10.3f}"
             f"{each['search_us']:8.0f}{each['exact_search_us']:8.0f}{each['insert_us']:8.1f}{each['remove_us']:8.1f}"
-            f"{each['build_s']:9.1f}{each['worst_search_beside_build_us']:24,.0f}"
+            f"{each['build_s']:9.1f}{each['search_beside_build_us']:25.0f}{each['search_without_build_us']:14.0f}"
         )
 
 
