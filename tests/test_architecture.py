@@ -77,7 +77,7 @@ def test_files_stay_small() -> None:
 @pytest.mark.parametrize(
     ("registry", "names_no_stage"),
     [
-        ("feature_service.recall:CHANNELS", {"asking", "found", "heat", "nearest"}),
+        ("feature_service.recall:CHANNELS", {"asking", "found", "heat", "nearest", "visits"}),
         ("feature_service.rerank:RERANKERS", {"moves", "similarity"}),
         ("training.models.ranking:RANKERS", {"base"}),
         ("training.models.recall:RECALL", {"base"}),

@@ -4,9 +4,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from feature_service.features.reducers import Entity
-from feature_service.features.view import Columns
 from feature_service.recall.found import nothing
+from feature_service.recall.visits import recent_visits
 from feature_service.stages import Recalled, Request, World
 
 NAME = "followed"
@@ -31,6 +30,6 @@ class Followed:
         if not len(on_air):
             return nothing(NAME)
         rows = rows[on_air]
-        visits = Columns(pairs, pair_rows[on_air], Entity.PAIR, request.now_ms).decayed("enter")[:, -1]
+        visits = recent_visits(pairs, pair_rows[on_air], request.now_ms)
         order = np.lexsort((rows, -world.state.rooms.fields["started_ms"][rows], -visits))[:limit]
         return Recalled(NAME, rows[order], visits[order])

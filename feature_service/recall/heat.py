@@ -24,6 +24,10 @@ PRIOR_VISITS = 10.0
 """How many visits both rates are given in advance, so that a handful of events in an empty room is no burst."""
 
 
+SURPRISE = 4.0
+"""The usual level is at least the size over this: a bound on what a room gains by being unusual."""
+
+
 @dataclass(frozen=True, slots=True)
 class Heat:
     """The heat of rooms.
@@ -41,16 +45,19 @@ class Heat:
         return (10 * self.minute + PRIOR_VISITS) / (self.ten_minutes + PRIOR_VISITS)
 
     def score(self, usual: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Lift · size / √(usual + 10), float64 [n].
+        """Lift · √(size · (size + 10) / (usual + size / 4 + 10)), float64 [n].
 
-        A room as warm as usual scores about the root of its size, so that a few head streamers do not take all; one
-        far above its streamer's usual level scores more than a head streamer's usual evening. The lift raises what has
-        just begun (a PK, a song) the moment its events come, and falls with the 1-minute half-life.
+        A room as warm as usual scores about the root of its size, so that a few head streamers do not take all. One far
+        above its streamer's usual level scores at most like a usual one of five times its size: a newcomer with half a
+        head streamer's visits stands above her usual evening, and no crowd of bots above everybody. The lift raises
+        what has just begun (a PK, a song) the moment its events come, and falls with the 1-minute half-life.
 
         Args:
             usual: The 10-minute heat that is usual for each room's streamer, see `usual_heat`, float64 [n].
         """
-        return self.lift() * self.ten_minutes / np.sqrt(usual + PRIOR_VISITS)
+        size = self.ten_minutes
+        surprise = (size + PRIOR_VISITS) / (usual + size / SURPRISE + PRIOR_VISITS)
+        return self.lift() * np.sqrt(size * surprise)
 
 
 class Thermometer:

@@ -19,9 +19,10 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from feature_service.features.reducers import Entity, Entry
-from feature_service.features.view import Columns
+from feature_service.features.records import Table
+from feature_service.features.reducers import Entry
 from feature_service.recall.found import best, nothing
+from feature_service.recall.visits import recent_visits
 from feature_service.stages import Recalled, Request, World
 
 NAME = "watched"
@@ -59,28 +60,28 @@ class Watched:
         if pairs is None:
             return nothing(NAME)
         pair_rows = np.flatnonzero(pairs.fields["watched_ms"] > 0)
-        streamer_keys = pairs.fields["key"][pair_rows]
-        rows = world.live.rows_of_streamers(streamer_keys, request.now_ms)
+        rows = world.live.rows_of_streamers(pairs.fields["key"][pair_rows], request.now_ms)
         on_air = np.flatnonzero(rows)
-        rows, pair_rows, streamer_keys = rows[on_air], pair_rows[on_air], streamer_keys[on_air]
-        visits = Columns(pairs, pair_rows, Entity.PAIR, request.now_ms).decayed("enter")[:, -1]
-        visits += LIFETIME_WEIGHT * pairs.fields["total.enter"][pair_rows]
+        rows, pair_rows = rows[on_air], pair_rows[on_air]
+        relation, now_ms = pairs.fields, request.now_ms
+        visits = recent_visits(pairs, pair_rows, now_ms) + LIFETIME_WEIGHT * relation["total.enter"][pair_rows]
         broadcasts = world.state.streamers.fields["total.rooms"][world.live.streamer_rows(rows)]
-        age_ms = request.now_ms - pairs.fields["watched_ms"][pair_rows]
+        pause = np.exp2((relation["watched_ms"][pair_rows] - now_ms) / PAUSE_HALF_LIFE_MS)
         scores = (
             np.sqrt(visits / (broadcasts + BROADCASTS_PRIOR))
-            * (1 + HABIT_WEIGHT * _habit(request, world, streamer_keys))
-            * (1 - PAUSE_DEPTH * np.exp2(-age_ms.clip(0) / PAUSE_HALF_LIFE_MS))
+            * (1 + HABIT_WEIGHT * _habit(request, world, pairs, pair_rows))
+            * (1 - PAUSE_DEPTH * pause)
         )
         return best(NAME, rows, scores.astype(np.float32), limit)
 
 
-def _habit(request: Request, world: World, streamer_keys: NDArray[np.int64]) -> NDArray[np.float64]:
+def _habit(request: Request, world: World, pairs: Table, pair_rows: NDArray[np.intp]) -> NDArray[np.float64]:
     """How near the time of day is to that of the user's last visits to each streamer, 0 to 1, float64 [n]."""
     users = world.state.users
     visited = users.fields["watched"][users.find(request.user_key)]
-    angles = (visited[Entry.TIME_MS] - request.now_ms) % _DAY_MS * (2 * np.pi / _DAY_MS)
+    angles = (visited[Entry.TIME_MS] - request.now_ms) * (2 * np.pi / _DAY_MS)
     nearness = np.exp(HABIT_CONCENTRATION * (np.cos(angles) - 1))
-    theirs = (streamer_keys[:, None] == visited[Entry.STREAMER]).astype(np.float64)
-    near, visits = (theirs @ np.stack([nearness, np.ones_like(nearness)], axis=1)).T
+    whose = pairs.find_all(visited[Entry.STREAMER])  # Row 0, of the empty places, is nobody's.
+    near = np.bincount(whose, nearness, len(pairs.fields["key"]))[pair_rows]
+    visits = np.bincount(whose, None, len(pairs.fields["key"]))[pair_rows]
     return (near + HABIT_PRIOR_VISITS * HABIT_PRIOR) / (visits + HABIT_PRIOR_VISITS)

@@ -81,6 +81,7 @@ def streams(kinds: tuple[EventKind, ...] = _KINDS, last_s: int = 400_000) -> st.
             watch_ms=st.sampled_from([0, 900, 61_000]),
             gift_value=st.sampled_from([0.0, 0.01, 520.0]),
             category=_WORDS,
+            region=st.sampled_from(["", "JP"]),
             language=_WORDS,
             activity=_WORDS,
             title=_WORDS,

@@ -5,6 +5,7 @@ from numpy.typing import NDArray
 
 from feature_service.features.events import EventKind
 from feature_service.features.reducers import Entry
+from feature_service.features.room import region_place
 from feature_service.features.schema import key_of
 from feature_service.features.state import State
 from feature_service.features.user import SEEN_LENGTH, WATCHED_LENGTH
@@ -88,3 +89,23 @@ def test_the_seen_list_holds_a_room_as_often_as_it_was_seen() -> None:
     rooms = state.users.fields["seen"][1, Entry.ROOM]
     assert np.count_nonzero(rooms == key_of("room", "r")) == 3
     assert len(rooms) == SEEN_LENGTH
+
+
+def test_visits_are_counted_by_region_and_those_without_one_are_not() -> None:
+    state = state_of(
+        *(event(EventKind.ENTER, at_s, region=region) for at_s, region in enumerate(("JP", "", "JP", "BR")))
+    )
+    visits = state.rooms.fields["visits_by_region"][1]
+    assert visits[region_place("JP")] == 2
+    assert visits[region_place("BR")] == 1
+    assert visits.sum() == 3
+
+
+def test_streamer_keeps_the_content_of_the_last_room() -> None:
+    state = state_of(
+        *(
+            event(EventKind.ROOM_UPDATED, at_s, room_id=room, content=content)
+            for at_s, room, content in ((0, "r1", (1.0, 0.0)), (9, "r2", (0.0, 1.0)), (5, "r1", (0.5, 0.5)))
+        )
+    )
+    assert state.streamers.fields["content"][1].tolist() == [0.0, 1.0]

@@ -36,15 +36,22 @@ def test_steady_room_has_a_lift_of_one() -> None:
 
 
 def test_score_of_a_usual_evening_is_about_the_root_of_the_size() -> None:
-    # A lift of 1; 1,000 / √(1,000 + 10) and 90 / √(90 + 10).
-    usual = np.array([1000.0, 90.0])
-    assert heat.Heat(usual / 10, usual).score(usual).tolist() == pytest.approx([1000 / 1010**0.5, 9.0])
+    # A lift of 1; √(1,000 · 1,010 / 1,260) and √(120 · 130 / 160).
+    usual = np.array([1000.0, 120.0])
+    expected = [(1000 * 1010 / 1260) ** 0.5, (120 * 130 / 160) ** 0.5]
+    assert heat.Heat(usual / 10, usual).score(usual).tolist() == pytest.approx(expected)
 
 
-def test_newcomer_of_a_seventh_of_the_visits_stands_above_a_head_streamers_usual_level() -> None:
-    # 1,000 / √(1,000 + 10) = 31.5; 150 / √10 = 47.4.
-    head, newcomer = heat.Heat(np.array([100.0, 15.0]), np.array([1000.0, 150.0])).score(np.array([1000.0, 0.0]))
+def test_newcomer_of_a_third_of_the_visits_stands_above_a_head_streamers_usual_level() -> None:
+    # √(1,000 · 1,010 / 1,260) = 28.3; √(320 · 330 / 90) = 34.3.
+    head, newcomer = heat.Heat(np.array([100.0, 32.0]), np.array([1000.0, 320.0])).score(np.array([1000.0, 0.0]))
     assert newcomer > head
+
+
+def test_newcomer_of_a_sixth_of_the_visits_stays_below_a_head_streamers_usual_level() -> None:
+    # √(160 · 170 / 50) = 23.3: what is unusual counts as five times its size, no more.
+    head, newcomer = heat.Heat(np.array([100.0, 16.0]), np.array([1000.0, 160.0])).score(np.array([1000.0, 0.0]))
+    assert newcomer < head
 
 
 def test_usual_heat_is_shared_out_as_the_visits_to_earlier_broadcasts() -> None:

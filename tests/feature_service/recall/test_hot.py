@@ -71,9 +71,9 @@ async def test_newcomer_who_heats_up_stands_above_a_head_streamers_usual_evening
     platform.start("new/1", 10)
     for second in range(10, 900):
         platform.enter("head/1", second)
-        if second % 5 == 0:
+        if second % 2 == 0:
             platform.enter("new/1", second)
-    # A fifth of the head's visits, at the same steady rate: but the head has as many as ever, the newcomer had none.
+    # Half of the head's visits, at the same steady rate: but the head has as many as ever, the newcomer had none.
     assert await _recall(Hot(), platform, 900) == ["new/1", "head/1"]
 
 
@@ -85,10 +85,10 @@ async def test_large_category_makes_way_behind_its_quota() -> None:
         platform.start(f"quiet{number}/1")
     platform.start("song/1", category="singing")
     platform.enter("song/1", times=17)
-    # Lift · size is 210 / 30 · 20 = 140 of a warm game, 180 / 27 · 17 = 113 of the song. The first twenty games precede
-    # it; the 24th counts 20/24 of 140, which is 117, the 25th 20/25, which is 112.
+    # The score is 210/30 · √(20 · 30 / 15) = 44.3 of a warm game, 180/27 · √(17 · 27 / 14.25) = 37.8 of the song. The
+    # first twenty games precede it; the 23rd counts 20/23 of 44.3, which is 38.5, the 24th 20/24, which is 36.9.
     found = await _recall(Hot(), platform, 1, limit=100)
-    assert found.index("song/1") == 24
+    assert found.index("song/1") == 23
     assert len(found) == 31
 
 

@@ -125,7 +125,7 @@ class Crowd:
             user, who = int(slates.users[row]), int(world.rooms.streamer[room])
             ids = (user_id(user), self._room_ids[room], streamer_id(who), slates.request_ids[row])
             at_ms, stay_ms = start_ms + int(enter_ms[visit]), int(watch_ms[visit])
-            yield Event(self._number(), EventKind.ENTER, at_ms, *ids)
+            yield Event(self._number(), EventKind.ENTER, at_ms, *ids, region=COUNTRIES[world.viewers.country[user]])
             for reaction in reactions.get(visit, ()):
                 if self._wants(reaction, user, who):
                     time_ms = at_ms + reaction.delay_ms
