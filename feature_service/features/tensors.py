@@ -44,6 +44,22 @@ class TensorBuilder:
         """The packed tensors of a view: user and history tensors [U, …], candidate tensors [N, …]."""
         return {name: _fill(name, shape, plan, view) for name, shape, plan in self._plans}
 
+    def build_beside(self, view: View, built: list[tuple[TensorLayout, NDArray[Any]]]) -> Tensors:
+        """The same, but takes over what was built of this view for other layouts, and leaves there what is new.
+
+        Args:
+            view: The view.
+            built: Tensors with their columns; a list, for to compare with a few is faster than to hash one.
+        """
+        tensors: Tensors = {}
+        for tensor, (name, shape, plan) in zip(self.layout.tensors, self._plans, strict=True):
+            found = next((values for columns, values in built if columns == tensor), None)
+            if found is None:
+                found = _fill(name, shape, plan, view)
+                built.append((tensor, found))
+            tensors[name] = found
+        return tensors
+
 
 def _plan(catalog: Catalog, tensor: TensorLayout) -> _Plan:
     """What fills a tensor, from left to right; neighbours that are parts of one block are filled together."""

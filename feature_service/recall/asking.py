@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from feature_service.features.layout import Layout
+from feature_service.features.layout import TensorLayout
 from feature_service.features.tensors import TensorBuilder, Tensors
 from feature_service.features.view import View
 from feature_service.live.table import Rows
@@ -24,12 +25,12 @@ class _Viewer:
     Attributes:
         request: The request.
         view: The user's columns, without candidates.
-        built: The tensors made of them, by layout; a list, for to compare with a few is faster than to hash one.
+        built: The tensors made of them.
     """
 
     request: Request
     view: View
-    built: list[tuple[Layout, Tensors]] = field(default_factory=list[tuple[Layout, Tensors]])
+    built: list[tuple[TensorLayout, NDArray[Any]]] = field(default_factory=list[tuple[TensorLayout, NDArray[Any]]])
 
 
 class Asking:
@@ -75,13 +76,8 @@ class Asking:
         return numbers
 
     def _user_tensors(self, builder: TensorBuilder, request: Request, world: World) -> Tensors:
-        """The user's tensors of a layout, built once a request."""
+        """The user's tensors of a layout, each built once a request."""
         viewer = self._latest
         if viewer is None or viewer.request is not request:
             viewer = self._latest = _Viewer(request, view_of(request, world, _NO_ROOMS))
-        for layout, tensors in viewer.built:
-            if layout == builder.layout:
-                return tensors
-        tensors = builder.build(viewer.view)
-        viewer.built.append((builder.layout, tensors))
-        return tensors
+        return builder.build_beside(viewer.view, viewer.built)
