@@ -19,7 +19,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from tests.benchmarks import index, recommend, replay, start
+from tests.benchmarks import channels, index, recommend, replay, start
 from tests.benchmarks.table import lines
 
 Part = Callable[[Path, Callable[[str], None]], Any]
@@ -28,6 +28,7 @@ PARTS: Mapping[str, Part] = MappingProxyType(
     {
         "recommend": lambda folder, tell: recommend.measure(recommend.Plan(), folder, tell),
         "index": lambda _, tell: index.measure(index.Plan(), tell),
+        "channels": lambda folder, tell: channels.measure(channels.Plan(), folder, tell),
         "replay": lambda _, tell: replay.measure(replay.Plan(), tell),
         "start": lambda folder, tell: start.measure(start.Plan(), folder, tell),
     }

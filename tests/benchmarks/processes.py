@@ -42,23 +42,26 @@ class ServiceProcess:
 
 
 @contextmanager
-def running_service(folder: Path, data: Path, targets: Sequence[str] = ()) -> Generator[ServiceProcess]:
+def running_service(
+    folder: Path, data: Path, targets: Sequence[str] = (), settings: str = SETTINGS
+) -> Generator[ServiceProcess]:
     """Runs `python -m feature_service serve` on a free port.
 
     Args:
         folder: Takes its settings, port and log.
         data: Its data folder.
         targets: Model servers.
+        settings: The text of its settings file.
 
     Raises:
         RuntimeError: It did not start; with the end of its log.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    settings, port_file, log_path = folder / "settings.toml", folder / "port", folder / "service.log"
-    settings.write_text(SETTINGS)
+    settings_file, port_file, log_path = folder / "settings.toml", folder / "port", folder / "service.log"
+    settings_file.write_text(settings)
     port_file.unlink(missing_ok=True)
     command = [sys.executable, "-m", "feature_service", "serve", "--address", "127.0.0.1:0", "--data", str(data)]
-    command += ["--settings", str(settings), "--port-file", str(port_file)]
+    command += ["--settings", str(settings_file), "--port-file", str(port_file)]
     for target in targets:
         command += ["--model-server", target]
     started_s = time.monotonic()
@@ -73,15 +76,15 @@ def running_service(folder: Path, data: Path, targets: Sequence[str] = ()) -> Ge
 
 
 @contextmanager
-def running_reference_models(folder: Path) -> Generator[ModelServer]:
-    """Exports the reference models and serves them, each by a process of its own."""
+def running_reference_models(folder: Path, names: Sequence[str] = ("mmoe", "two_tower")) -> Generator[ModelServer]:
+    """Exports reference models and serves them, each by a process of its own."""
     models = folder / "models"
     with (folder / "export.log").open("wb") as log:
-        command = [sys.executable, "-m", "tests.benchmarks.reference", str(models)]
+        command = [sys.executable, "-m", "tests.benchmarks.reference", str(models), *names]
         subprocess.run(command, check=True, stdout=log, stderr=log)
     entries = "".join(
         f'config {{ name: "{name}" base_path: "{(models / name).resolve()}" model_platform: "tensorflow" }}\n'
-        for name in ("mmoe", "two_tower")
+        for name in names
     )
     config = folder / "models.config"
     config.write_text(f"model_config_list {{\n{entries}}}\n")

@@ -1,12 +1,14 @@
 """The reference models of the benchmarks: pinned sizes, the whole catalogue, weights by seed; nothing is trained.
 
-    python -m tests.benchmarks.reference FOLDER
+    python -m tests.benchmarks.reference FOLDER mmoe two_tower
 
-writes `FOLDER/mmoe/1` and `FOLDER/two_tower/1`. A process of its own, since it imports TensorFlow.
+writes `FOLDER/mmoe/1` and `FOLDER/two_tower/1`. A process of its own, since it takes TensorFlow a while to start.
 """
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tf_keras as keras
@@ -18,8 +20,10 @@ from tests.benchmarks.world import CATEGORIES, CONTENT_WIDTH
 from training.export import export
 from training.heads import HEAD_NAMES
 from training.layers.fitted import Fitted, encodings_of
+from training.models import MODELS
+from training.models.recall.base import Solution, SolvedRecall
 from training.run_config import RunConfig, parse_config
-from training.trained import RunFiles, blueprint_of, build
+from training.trained import Model, RunFiles, blueprint_of, build
 
 STREAMERS = 20_000
 VIEWERS = 10_000
@@ -33,7 +37,7 @@ RANKER = {
 }
 """MMoE of three experts of 256 and 128 units and a tower for each of the eight heads."""
 
-RECALL = {
+TWO_TOWER = {
     "model": "two_tower",
     "features": {
         "user": ["user.watched.*"],
@@ -44,15 +48,53 @@ RECALL = {
 }
 """A two-tower whose vectors have 64 numbers: 31 of the tower, 1 of popularity, 32 of the streamers watched."""
 
+_HISTORY = ["user.watched.streamer", "user.watched.dwell_s", "user.watched.age_minutes"]
 
-def write(folder: Path) -> None:
-    """Exports both models as version 1."""
-    for table in (RANKER, RECALL):
-        config = parse_config(table, "the benchmarks' reference")
+ITEM_CF = {"model": "item_cf", "features": {"user": _HISTORY, "candidate": ["streamer.id"]}, "options": {}}
+MF = {"model": "mf", "features": {"user": ["user.id", *_HISTORY], "candidate": ["streamer.id"]}, "options": {}}
+NEUMF = {"model": "neumf", "features": {"user": ["user.id"], "candidate": ["streamer.id"]}, "options": {}}
+"""The other recall models at their default sizes."""
+
+TABLES: dict[str, dict[str, Any]] = {str(table["model"]): table for table in (RANKER, TWO_TOWER, ITEM_CF, MF, NEUMF)}
+
+
+def write(folder: Path, names: Sequence[str]) -> None:
+    """Exports models as version 1."""
+    for name in names:
+        config = parse_config(TABLES[name], "the benchmarks' reference")
         keras.utils.set_random_seed(config.seed)
-        target = folder / config.model / "1"
+        target = folder / name / "1"
         target.parent.mkdir(parents=True)
-        export(build(_files(config)), target)
+        export(_model(config), target)
+
+
+def _model(config: RunConfig) -> Model:
+    files = _files(config)
+    kind: Any = MODELS[config.model]
+    if not issubclass(kind, SolvedRecall):
+        return build(files)
+    return kind(files.blueprint, config.options, _solution(config))
+
+
+def _solution(config: RunConfig) -> Solution:
+    """Random neighbours, or random vectors of streamers and viewers."""
+    generator = np.random.default_rng(config.seed)
+    streamers, viewers = _keys("streamer", STREAMERS), _keys("user", VIEWERS)
+    if config.model == "item_cf":
+        shape = (STREAMERS + 1, 1 + config.options.neighbours)
+        scores = np.sort(generator.random(shape, np.float32), axis=1)[:, ::-1]
+        return {
+            "streamers": streamers,
+            "rows": generator.integers(0, STREAMERS, shape, np.int32),
+            "scores": np.ascontiguousarray(scores),
+        }
+    factors = config.options.factors
+    return {
+        "streamers": streamers,
+        "viewers": viewers,
+        "streamer_vectors": generator.normal(0, 0.1, (STREAMERS, factors)).astype(np.float32),
+        "viewer_vectors": generator.normal(0, 0.1, (VIEWERS, factors)).astype(np.float32),
+    }
 
 
 def _files(config: RunConfig) -> RunFiles:
@@ -83,4 +125,4 @@ def _keys(vocabulary: str, count: int) -> np.ndarray:
 
 
 if __name__ == "__main__":
-    write(Path(sys.argv[1]))
+    write(Path(sys.argv[1]), sys.argv[2:])

@@ -64,6 +64,19 @@ def _index(numbers: Numbers) -> Iterator[str]:
         )
 
 
+def _channels(numbers: Numbers) -> Iterator[str]:
+    yield (
+        f"Channels: {numbers['rooms']:,} live rooms, Recommend with all of them p50 {numbers['p50_ms']:.2f} ms; "
+        "each less, in turns"
+    )
+    yield f"{'channel':>10}{'adds ms':>9}{'works ms':>10}{'finds':>7}{'alone among the candidates':>28}"
+    for each in numbers["channels"]:
+        yield (
+            f"{each['channel']:>10}{each['adds_ms']:9.2f}{each['span_ms']:10.2f}{each['found']:7.0f}"
+            f"{each['candidates']:28.0f}"
+        )
+
+
 def _replay(numbers: Numbers) -> Iterator[str]:
     yield (
         f"Replay: {numbers['rows_per_s']:,.0f} candidate rows/s on one core, in slates of {numbers['slate_size']:.1f}, "
@@ -82,5 +95,5 @@ def _start(numbers: Numbers) -> Iterator[str]:
 
 
 _TABLES: Mapping[str, Callable[[Numbers], Iterator[str]]] = MappingProxyType(
-    {"recommend": _recommend, "index": _index, "replay": _replay, "start": _start}
+    {"recommend": _recommend, "channels": _channels, "index": _index, "replay": _replay, "start": _start}
 )

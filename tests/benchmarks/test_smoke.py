@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.benchmarks import __main__ as benchmarks
-from tests.benchmarks import index, recommend, replay, start
+from tests.benchmarks import channels, index, recommend, replay, start
 from tests.benchmarks.table import lines
 from tests.benchmarks.world import Size
 
@@ -45,6 +45,13 @@ def test_recommend_is_measured_beside_bare_predicts(tmp_path: Path) -> None:
     assert set(found["own"]["stages_ms"]) == {"recall", "merge", "filter", "rank", "rerank", "compose"}
 
 
+@pytest.mark.slow
+def test_every_channel_is_measured_with_and_without_it(tmp_path: Path) -> None:
+    found = channels.measure(channels.Plan(size=TOY, rounds=1, seconds=0.2), tmp_path, _quiet)
+    _check("channels", found)
+    assert {"followed", "two_tower", "item_cf", "mf", "neumf", "hot"} <= {each["channel"] for each in found["channels"]}
+
+
 def test_the_live_index_is_measured_beside_a_memory_pass() -> None:
     plan = index.Plan(sizes=(300,), approximate=(500,), width=8, k=20, rounds=2, writes=20, probe=1.0)
     found = index.measure(plan, _quiet)
@@ -68,4 +75,7 @@ def test_start_is_measured_with_rooms_and_known_users(tmp_path: Path) -> None:
 def test_an_unknown_part_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="2"):
         benchmarks.main(["recomend"])
-    assert "part: expected one of recommend, index, replay, start, received 'recomend'" in capsys.readouterr().err
+    assert (
+        "part: expected one of recommend, index, channels, replay, start, received 'recomend'"
+        in capsys.readouterr().err
+    )
