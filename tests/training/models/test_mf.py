@@ -1,5 +1,7 @@
 """Matrix factorisation: the fold-in of the graph is the solver's own."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from implicit.cpu.als import AlternatingLeastSquares
@@ -17,7 +19,13 @@ from training.recall_baselines import Enters
 
 STEPS = 6
 OPTIONS = MatrixFactorisationOptions(
-    factors=8, regularisation=0.5, alpha=3.0, weight="visits", half_life_days=1e9, recent_half_life_days=1e9
+    factors=8,
+    streamers_per_factor=2,
+    regularisation=0.5,
+    alpha=3.0,
+    weight="visits",
+    half_life_days=1e9,
+    recent_half_life_days=1e9,
 )
 LAYOUT = Layout(
     (
@@ -96,6 +104,12 @@ def test_the_same_seed_gives_the_same_solution_and_another_one_another() -> None
     again, other = (MatrixFactorisation.solve(interactions(), OPTIONS, seed=seed) for seed in (1, 2))
     assert np.array_equal(again["streamer_vectors"], SOLUTION["streamer_vectors"])
     assert not np.allclose(other["streamer_vectors"], SOLUTION["streamer_vectors"])
+
+
+def test_a_small_world_gets_few_factors() -> None:
+    options = replace(OPTIONS, streamers_per_factor=5)
+    found = MatrixFactorisation.solve(interactions(), options, seed=1)
+    assert found["streamer_vectors"].shape == (20, 4)  # Twenty streamers.
 
 
 def test_the_factors_know_who_watched_whom() -> None:
