@@ -127,6 +127,25 @@ def log_sampling_probability(gap: tf.Tensor, slots: tf.Tensor) -> tf.Tensor:
     return -tf.math.log(tf.maximum(tf.reduce_max(gaps, axis=0), 1.0))
 
 
+def mixture_log_probability(log_probability: tf.Tensor, rate: tf.Tensor) -> tf.Tensor:
+    """Log q of items that are met in a batch or drawn beside it: q = p̂ + r, up to a constant.
+
+    How many copies of an item the softmax is expected to hold: p̂ from the batch, r of the items drawn uniformly.
+
+    References:
+        Yang et al., "Mixed Negative Sampling for Learning Two-Tower Neural Networks in Recommendations" (WWW 2020),
+        section 4.2: Q* is the mixture of both sampling distributions, weighted by their sizes.
+
+    Args:
+        log_probability: log p̂, float32 [N].
+        rate: Chance r of each item to be drawn, float32 scalar.
+
+    Returns:
+        float32 [N].
+    """
+    return tf.math.log(tf.exp(log_probability) + rate)
+
+
 def append_correction(
     queries: tf.Tensor, items: tf.Tensor, log_probability: tf.Tensor, temperature: float
 ) -> tuple[tf.Tensor, tf.Tensor]:

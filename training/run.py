@@ -76,6 +76,7 @@ def run_model(
         encodings=encodings_of(dataset.catalog.features),
         visits=dataset.enters,
         since=since,
+        rooms=dataset.rooms,
         on_progress=on_progress,
     )
     assessment = assess(trained, dataset)

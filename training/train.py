@@ -3,7 +3,7 @@
 import json
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +12,13 @@ import tensorflow as tf
 import tf_keras as keras
 from numpy.typing import NDArray
 
-from training.data.examples import Batch, Examples
-from training.data.samples import Samples
+from feature_service.features.layout import CANDIDATE_TENSORS, Layout
+from training.data.examples import Batch, Examples, repack
+from training.data.samples import RoomVersions, Samples
 from training.heads import HEAD_NAMES
 from training.layers.fitted import Encodings, Fitted, fit
 from training.models import MODELS
-from training.models.recall import RECALL, SolvedRecall
+from training.models.recall import RECALL, LearntRecall, SolvedRecall
 from training.recall_baselines import Enters
 from training.run_config import OPTIMIZERS, ConfigError, RunConfig, choose
 from training.solve import solve
@@ -72,6 +73,7 @@ def train(
     encodings: Encodings,
     visits: Enters | None = None,
     since: Path | None = None,
+    rooms: RoomVersions | None = None,
     on_progress: OnProgress | None = None,
 ) -> TrainedModel:
     """Trains a model; goes on where it stopped if the directory holds an interrupted run of the same samples.
@@ -87,6 +89,7 @@ def train(
         encodings: How each feature is taken in, by name.
         visits: All visits, for a solved model.
         since: Directory of an earlier run of a solved model, whose visits count too; of `visits` only later ones do.
+        rooms: The rooms on air, packed as the samples, for recall models that draw negatives from them.
         on_progress: Called after every batch and every epoch.
 
     Raises:
@@ -111,7 +114,14 @@ def train(
     fitted = fit(train_examples.samples, layout, encodings, min_count=config.inputs.min_count)
     files = RunFiles(config, blueprint_of(config, layout, encodings, fitted), seen_until_ms)
     _open(directory, files)
-    run = _Run(files, directory, train_examples, validation_examples, on_progress or (lambda _: None))
+    run = _Run(
+        files,
+        directory,
+        train_examples,
+        validation_examples,
+        rooms=None if rooms is None else _repacked(rooms, training.layout, layout),
+        on_progress=on_progress or (lambda _: None),
+    )
     run.run()
     return load_trained(directory)
 
@@ -140,6 +150,13 @@ def _heads(config: RunConfig, samples: Samples) -> tuple[str, ...]:
     return heads
 
 
+def _repacked(rooms: RoomVersions, packed: Layout, layout: Layout) -> RoomVersions:
+    """The rooms with just the candidate columns of `layout`."""
+    wanted = layout.select(CANDIDATE_TENSORS)
+    tensors = {tensor.name: rooms.tensors[tensor.name] for tensor in wanted.tensors}
+    return replace(rooms, tensors=repack(tensors, packed, wanted))
+
+
 def _open(directory: Path, files: RunFiles) -> None:
     """Prepares the directory of a new run, or accepts that of an interrupted one.
 
@@ -163,7 +180,14 @@ class _Run:
     """One run in progress: the model, its optimiser, and the history, which are saved together after every epoch."""
 
     def __init__(
-        self, files: RunFiles, directory: Path, training: Examples, validation: Examples, on_progress: OnProgress
+        self,
+        files: RunFiles,
+        directory: Path,
+        training: Examples,
+        validation: Examples,
+        *,
+        rooms: RoomVersions | None,
+        on_progress: OnProgress,
     ) -> None:
         self.config = files.config
         self.directory = directory
@@ -173,13 +197,15 @@ class _Run:
         self.batches = -(-len(training) // self.config.training.batch_slates)
         self.model: LearntModel = build(files)
         self.model.prepare(training.samples, validation.samples, self.config.training.batch_slates)
+        if rooms is not None and isinstance(self.model, LearntRecall):
+            self.model.meet(rooms, files.seen_until_ms, self.config.seed)
         make = OPTIMIZERS[self.config.training.optimizer]
         self.optimizer = make(self.config.training.learning_rate, jit_compile=False)
         self.optimizer.build(self.model.trainable_variables)
         self.model.compile(optimizer=self.optimizer)
         self.saved_history = tf.Variable(tf.constant("[]"), trainable=False)
         self.checkpoint = tf.train.Checkpoint(model=self.model, optimizer=self.optimizer, history=self.saved_history)
-        specs = _specs(training.batch(np.arange(1), 0))
+        specs = _specs(self._whole(training.batch(np.arange(1), 0)))
         self.train_step = tf.function(self.model.train_step, input_signature=[specs])
         self.test_step = tf.function(self.model.test_step, input_signature=[specs])
 
@@ -235,11 +261,15 @@ class _Run:
         total = weight = 0.0
         for batch in examples.batches(self.config.training.batch_slates, order, first):
             size = len(batch["slate"])
-            results = step({name: tf.constant(values) for name, values in batch.items()})
+            results = step({name: tf.constant(values) for name, values in self._whole(batch).items()})
             total += size * float(results["loss"])
             weight += size
             heads = {metric.name: float(results[metric.name]) for metric in self.model.metrics}
             yield {"loss": total / max(weight, 1.0)} | heads
+
+    def _whole(self, batch: Batch) -> Batch:
+        """A batch with what the model draws beside it."""
+        return batch | self.model.drawn(batch) if isinstance(self.model, LearntRecall) else batch
 
 
 def shuffled(count: int, together: int, rng: np.random.Generator) -> NDArray[np.int64]:

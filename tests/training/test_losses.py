@@ -15,6 +15,7 @@ from training.losses import (
     frequency_slots,
     log_sampling_probability,
     log_squared_error,
+    mixture_log_probability,
     product_cross_entropy,
     update_frequencies,
 )
@@ -136,6 +137,11 @@ def test_the_estimate_finds_the_frequencies_of_a_zipf_stream():
     true = np.log(1 - (1 - probability) ** 64)
     assert np.abs(means - true)[:100].max() < 0.25
     assert np.abs(means - true)[:100].mean() < 0.1
+
+
+def test_a_mixture_counts_the_copies_from_both_sources():
+    result = mixture_log_probability(vector(log(0.5), log(1e-9)), tf.constant(0.25))
+    assert result.numpy() == pytest.approx([log(0.75), log(0.25)], rel=1e-5)
 
 
 def test_the_corrected_softmax_is_that_of_the_paper_even_for_very_rare_items():

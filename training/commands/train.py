@@ -47,6 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
             encodings=encodings_of(dataset.catalog.features),
             visits=dataset.enters,
             since=arguments.since,
+            rooms=dataset.rooms,
             on_progress=progress,
         )
     if arguments.json:

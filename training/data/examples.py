@@ -13,7 +13,7 @@ from training.heads import HEAD_NAMES
 
 Batch = dict[str, NDArray[Any]]
 """Packed tensors by name; `slate` int32 [N]; `labels` float32 and `mask` bool [N, heads]; `entered` bool [N];
-`streamer` int64 [N]; `user` int64 [U]; `step` int64 scalar."""
+`streamer` int64 [N]; `user` and `time_ms` int64 [U]; `step` int64 scalar."""
 
 
 class LayoutMismatchError(ValueError):
@@ -107,6 +107,7 @@ class Examples:
             "entered": candidates.entered[rows],
             "streamer": candidates.streamer[rows],
             "user": self.samples.slates.user[slates],
+            "time_ms": self.samples.slates.time_ms[slates],
             "step": np.asarray(step, np.int64),
         }
 
@@ -130,5 +131,6 @@ def blank_batch(layout: Layout) -> Batch:
         "entered": np.zeros(2, np.bool_),
         "streamer": np.zeros(2, np.int64),
         "user": np.zeros(1, np.int64),
+        "time_ms": np.zeros(1, np.int64),
         "step": np.asarray(0, np.int64),
     }

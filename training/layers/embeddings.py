@@ -20,7 +20,9 @@ class Embeddings(keras.layers.Layer):
         size: Numbers a vector.
     """
 
-    def __init__(self, vocabularies: Mapping[str, NDArray[np.int64]], *, size: int, unseen_rows: int) -> None:
+    def __init__(
+        self, vocabularies: Mapping[str, NDArray[np.int64]], *, size: int, unseen_rows: int, trainable: bool = True
+    ) -> None:
         super().__init__(name="embeddings")
         self.size = size
         self._unseen_rows = unseen_rows
@@ -29,7 +31,8 @@ class Embeddings(keras.layers.Layer):
         # Never empty: 0 is always among the keys, and masked out in the end.
         self.keys = tf.Variable(tf.constant(known), trainable=False, name="keys")
         rows = len(vocabularies) * unseen_rows + len(known)
-        self.table = self.add_weight("table", (rows, size), initializer=keras.initializers.RandomNormal(stddev=0.05))
+        initializer = keras.initializers.RandomNormal(stddev=0.05)
+        self.table = self.add_weight("table", (rows, size), initializer=initializer, trainable=trainable)
 
     def rows(self, ids: tf.Tensor, vocabularies: Sequence[str], unseen: tf.Tensor | None = None) -> tf.Tensor:
         """Rows of the table.

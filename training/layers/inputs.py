@@ -13,6 +13,7 @@ from feature_service.features.schema import Encoding
 from training.layers.blueprint import Blueprint
 from training.layers.embeddings import Embeddings
 from training.layers.pooling import AttentionPooling
+from training.layers.profiles import ContentProfiles
 
 Tensors = Mapping[str, tf.Tensor]
 """Packed tensors by name, as the layout has them."""
@@ -149,10 +150,17 @@ class HistoryInputs(keras.layers.Layer):
 
 
 class UserInputs(keras.layers.Layer):
-    """All that is known of a viewer as one dense row: the plain columns beside the pooled history."""
+    """All that is known of a viewer as one dense row: the plain columns beside the pooled history.
 
-    def __init__(self, blueprint: Blueprint, embeddings: Embeddings) -> None:
+    Args:
+        blueprint: What the data told.
+        embeddings: The table, shared with the other inputs of the model.
+        profiles: What the streamers of the history showed, as more columns of its steps.
+    """
+
+    def __init__(self, blueprint: Blueprint, embeddings: Embeddings, profiles: ContentProfiles | None = None) -> None:
         super().__init__(name="user")
+        self.profiles = profiles
         self.side = SideInputs(blueprint.user_layout, blueprint, embeddings) if blueprint.user_layout.tensors else None
         self.history = HistoryInputs(blueprint, embeddings) if HISTORY_IDS in blueprint.layout else None
         self.pooling = AttentionPooling(blueprint.sizes.history) if self.history else None
@@ -161,7 +169,10 @@ class UserInputs(keras.layers.Layer):
         """Packed user tensors and sequences of U viewers → float32 [U, D]."""
         rows = [self.side(tensors, step)] if self.side else []
         if self.history and self.pooling:
-            rows.append(self.pooling(*self.history(tensors, step)))
+            steps, mask = self.history(tensors, step)
+            if self.profiles:
+                steps = tf.concat([steps, self.profiles(tensors)], axis=-1)
+            rows.append(self.pooling(steps, mask))
         return tf.concat(rows, axis=-1)
 
 

@@ -27,7 +27,7 @@ class StreamerBias(keras.layers.Layer):
         return tf.squeeze(self.biases(streamers, [self._vocabulary]), axis=1)
 
     def start(self, entered: NDArray[np.int64]) -> None:
-        """Sets b = log((1 + enters of the streamer) / (1 + mean enters)), a streamer that is unknown having none.
+        """Sets b = log((1 + enters of the streamer) / (1 + mean enters)); an unknown streamer has the mean, so 0.
 
         Args:
             entered: Streamer key of each enter of the training samples, int64 [E].
@@ -37,5 +37,5 @@ class StreamerBias(keras.layers.Layer):
         enters = np.zeros(len(keys))
         enters[np.searchsorted(keys, found)] = counts
         mean = counts.mean() if len(counts) else 0.0
-        biases = np.log1p(np.append(0.0, enters)) - np.log1p(mean)  # The row for unknown streamers stands first.
+        biases = np.log1p(np.append(mean, enters)) - np.log1p(mean)  # The row for unknown streamers stands first.
         self.biases.table.assign(biases[:, np.newaxis].astype(np.float32))

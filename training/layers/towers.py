@@ -34,6 +34,23 @@ class Tower(keras.layers.Layer):
         return rows
 
 
+class UnitTower(keras.layers.Layer):
+    """A tower that ends in a vector of length 1: a `Tower` beside a straight path, W·concat(tower(x), x) + b.
+
+    What is bilinear in both sides, such as a taste for contents, takes the straight path, without a hidden layer that
+    would have to learn the identity first.
+    """
+
+    def __init__(self, sizes: Sequence[int], units: int) -> None:
+        super().__init__()
+        self.tower = Tower(sizes)
+        self.vector = keras.layers.Dense(units)
+
+    def call(self, rows: tf.Tensor) -> tf.Tensor:
+        """float32 [rows, D] → float32 [rows, units], rows of length 1."""
+        return tf.math.l2_normalize(self.vector(tf.concat([self.tower(rows), rows], axis=-1)), axis=-1)
+
+
 class JointDense(keras.layers.Layer):
     """A dense layer over concat(user, candidate) that multiplies the user part once a viewer, not once a candidate.
 

@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from training.layers.crosses import Match
 from training.layers.experts import MixtureOfExperts
-from training.layers.towers import HeadTower, JointDense
+from training.layers.towers import HeadTower, JointDense, UnitTower
 
 RANDOM = np.random.default_rng(3)
 USER = tf.constant(RANDOM.normal(size=(2, 3)), tf.float32)
@@ -56,3 +56,12 @@ def test_experts_start_different():
     kernels = [expert.first.candidate.get_weights()[0] for expert in mixture.experts]
     assert not np.allclose(kernels[0], kernels[1])
     assert not np.allclose(kernels[1], kernels[2])
+
+
+def test_a_unit_tower_is_its_hidden_layers_beside_its_input_at_length_one():
+    tower = UnitTower((5,), 3)
+    result = tower(USER).numpy()
+    (hidden_kernel, hidden_bias), (kernel, bias) = tower.tower.layers[0].get_weights(), tower.vector.get_weights()
+    hidden = np.maximum(USER.numpy() @ hidden_kernel + hidden_bias, 0.0)
+    vectors = np.concatenate([hidden, USER.numpy()], axis=1) @ kernel + bias
+    assert result == pytest.approx(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), abs=1e-5)

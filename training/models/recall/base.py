@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 
 from feature_service.features.layout import CANDIDATE_IDS, USER_IDS, Layout
 from training.collaborative.interactions import Interactions
-from training.data.samples import Samples
+from training.data.examples import Batch
+from training.data.samples import RoomVersions, Samples
 from training.layers.blueprint import HISTORY_TENSORS, Blueprint
 from training.layers.visits import WATCHED
 from training.models.signatures import Signature
@@ -82,6 +83,19 @@ class LearntRecall(tfrs.Model):
             validation: And of the validation samples.
             batch_slates: Slates a batch.
         """
+
+    def meet(self, rooms: RoomVersions, until_ms: int, seed: int) -> None:
+        """Is called once before the first batch where the rooms on air are known; nothing if not overridden.
+
+        Args:
+            rooms: The rooms' versions, with the candidate columns of the model.
+            until_ms: When the last sample was served that the model may learn from, Unix milliseconds.
+            seed: Of what the model draws.
+        """
+
+    def drawn(self, batch: Batch) -> Batch:  # noqa: ARG002
+        """What the model wants beside a batch, drawn anew for each one; nothing if not overridden."""
+        return {}
 
     def compute_loss(self, inputs: Mapping[str, tf.Tensor], training: bool = False) -> tf.Tensor:
         """The loss of a batch of `training.data.examples`, a scalar."""

@@ -2,23 +2,27 @@
 
 Yi et al., "Sampling-Bias-Corrected Neural Modeling for Large Corpus Item Recommendations" (RecSys 2019):
 
-    s(x, y) = ⟨u(x), v(y)⟩ / τ,   s^c = s − log p̂(y),   L = −mean log softmax_batch(s^c)       (equations 3–6)
+    s(x, y) = ⟨u(x), v(y)⟩ / τ,   s^c = s − log q(y),   L = −mean log softmax(s^c)       (equations 3–6)
 
 with u and v of length 1. A few days of a platform do not teach such towers what simple counts know, how popular a
 streamer is and whom a viewer comes back to, so the vectors carry it beside the towers, and stay vectors:
 
     s(x, y) = ⟨u(x), v(y)⟩ / τ + b(y) + ⟨m(x), m(y)⟩ = ⟨(u, τ, τ·m(x)), (v, b, m(y))⟩ / τ
 
-with b of `StreamerBias` and m of `Revisits`. The correction takes p̂ from the streaming frequency of the *streamer* (a
-room lives for an hour, a streamer stays). Accidental hits are taken out by streamer, and a viewer's other entered rooms
-are no negatives. A batch holds slates of the same hours, so that its rooms were on air together: what the model learns
-is the choice among rooms, and not which streamer is on air when. We depart in warming the frequency estimate
-up with the counts of the training samples, as a few epochs are too short for the moving average to forget its start.
+with b of `StreamerBias` and m of `Revisits`. Of the towers (`UnitTower`), the viewer's pools the history by attention,
+which reads dwell and age, over the streamers watched, their categories and their contents (`ContentProfiles`).
+
+The softmax runs over the rooms that the batch entered and over rooms drawn uniformly among those on air at the time
+(Yang et al., "Mixed Negative Sampling for Learning Two-Tower Neural Networks in Recommendations", WWW 2020), so that
+rooms which nobody enters are met too. Both together are corrected with q(y) = p̂(y) + r: p̂ is the streaming frequency of
+the *streamer* (a room lives for an hour, a streamer stays), r the chance to be drawn. A room that was not on air when
+the slate was served is no negative; nor is a room of the same streamer, or another one that the viewer entered. A batch
+holds slates of the same hours: what the model learns is the choice among rooms, and not which streamer is on air when.
 
 Rooms are read without heat: what a room tower sees must not change each second, or the index would.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -28,24 +32,28 @@ import tensorflow_recommenders as tfrs
 import tf_keras as keras
 from numpy.typing import NDArray
 
-from feature_service.features.layout import CANDIDATE_IDS, Layout
-from training.data.samples import Samples
+from feature_service.features.layout import CANDIDATE_IDS, CANDIDATE_VECTORS, Layout, TensorLayout
+from training.data.examples import Batch
+from training.data.negatives import NEGATIVE, NEGATIVE_STREAMER, LiveNegatives
+from training.data.samples import RoomVersions, Samples
 from training.heads import HEAD_NAMES
 from training.layers.blueprint import Blueprint
 from training.layers.embeddings import Embeddings
+from training.layers.frequency import StreamingFrequency
 from training.layers.inputs import SideInputs, UserInputs
+from training.layers.last_rooms import LastRooms
 from training.layers.popularity import StreamerBias
+from training.layers.profiles import ContentProfiles
 from training.layers.revisits import STREAMER, Revisits
-from training.layers.towers import Tower
-from training.losses import (
-    Frequencies,
-    append_correction,
-    frequency_slots,
-    log_sampling_probability,
-    update_frequencies,
-)
+from training.layers.towers import UnitTower
+from training.losses import append_correction, mixture_log_probability
 from training.models.recall.base import LearntRecall
 from training.models.signatures import Signature
+
+_HIDDEN_SALT = 11  # Beside the step, in the seed of what is hidden.
+
+ALL_NEGATIVES = 1 << 30
+"""As `hard_negatives`: all are kept, and need not be sorted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +65,9 @@ class TwoTowerOptions:
         vector: Numbers of the two towers' vectors.
         revisits: Numbers that tell of the streamers watched: the more, the less do they blur each other.
         temperature: τ of the softmax.
+        hidden: Share of the rooms whose streamer is unknown to the room tower and to b(y) in training.
+        negatives: Rooms on air drawn beside those of a batch.
+        hard_negatives: So many of a row's negatives, those with the highest scores, are kept.
         frequency_rate: α of the streaming frequency.
         frequency_slots: H of the streaming frequency; well above the number of streamers.
         frequency_hashes: m of the streaming frequency.
@@ -66,6 +77,9 @@ class TwoTowerOptions:
     vector: int = 64
     revisits: int = 128
     temperature: float = 0.07
+    hidden: float = 0.3
+    negatives: int = 256
+    hard_negatives: int = ALL_NEGATIVES
     frequency_rate: float = 0.01
     frequency_slots: int = 1 << 17
     frequency_hashes: int = 2
@@ -91,20 +105,26 @@ class TwoTower(LearntRecall):
             size=blueprint.sizes.embedding,
             unseen_rows=blueprint.sizes.unseen_rows,
         )
-        self.user_inputs = UserInputs(blueprint, self.embeddings)
+        self.profiles = ContentProfiles(blueprint) if ContentProfiles.possible(self.layout) else None
+        self.user_inputs = UserInputs(blueprint, self.embeddings, self.profiles)
         self.room_inputs = SideInputs(blueprint.candidate_layout, blueprint, self.embeddings)
-        self.user_tower, self.room_tower = Tower(options.tower), Tower(options.tower)
-        self.user_vector, self.room_vector = keras.layers.Dense(options.vector), keras.layers.Dense(options.vector)
+        self.user_tower, self.room_tower = (UnitTower(options.tower, options.vector) for _ in range(2))
         self.revisits = Revisits(blueprint, options.revisits) if Revisits.possible(self.layout) else None
         self._streamer = self.layout[CANDIDATE_IDS].slices().get(STREAMER) if CANDIDATE_IDS in self.layout else None
         self.bias = StreamerBias(blueprint, STREAMER) if self._streamer else None
-        shape = (options.frequency_hashes, options.frequency_slots)
-        self.last_step = tf.Variable(tf.zeros(shape), trainable=False, name="last_step")
-        self.gap = tf.Variable(tf.ones(shape), trainable=False, name="gap")
-        self.validation_gap = tf.Variable(tf.ones(shape), trainable=False, name="validation_gap")
+        self._is_streamer = _columns(self.layout[CANDIDATE_IDS], STREAMER) if self._streamer else None
+        self.frequency = StreamingFrequency(
+            rate=options.frequency_rate, slots=options.frequency_slots, hashes=options.frequency_hashes
+        )
+        self.last_rooms = LastRooms(self._room_layout)
+        self._negatives: LiveNegatives | None = None
         each: Any = keras.losses.CategoricalCrossentropy(from_logits=True, reduction=keras.losses.Reduction.NONE)
         self.task: Any = tfrs.tasks.Retrieval(
-            loss=each, temperature=options.temperature, remove_accidental_hits=True, name="retrieval_task"
+            loss=each,
+            temperature=options.temperature,
+            remove_accidental_hits=True,
+            num_hard_negatives=None if options.hard_negatives >= ALL_NEGATIVES else options.hard_negatives,
+            name="retrieval_task",
         )
 
     @staticmethod
@@ -116,21 +136,29 @@ class TwoTower(LearntRecall):
         return kept.of_slates(np.bincount(kept.candidates.slate, minlength=len(kept.slates.user)) > 0)
 
     def prepare(self, training: Samples, validation: Samples, batch_slates: int) -> None:
-        """Starts the bias, warms the frequency estimate up, and sets that of the validation batches.
-
-        A streamer entered c times, spread over n batches, hits a batch with chance 1 − (1 − 1/n)^c; its gap starts at
-        the inverse of that. Validation has frequencies of its own: measured by those of training, streamers who came
-        later would look very rare and drown the loss that early stopping goes by.
+        """Takes in what is counted and not learnt: the profiles, the bias and the frequencies.
 
         Args:
             training: What `examples` gave of the training samples.
             validation: And of the validation samples.
             batch_slates: Slates a batch.
         """
+        entered = training.candidates.streamer
+        if self.profiles:
+            self.profiles.start(entered, training.candidates.tensors[CANDIDATE_VECTORS].astype(np.float32, copy=False))
         if self.bias:
-            self.bias.start(training.candidates.streamer)
-        self.gap.assign(self._expected_gap(training, batch_slates))
-        self.validation_gap.assign(self._expected_gap(validation, batch_slates))
+            self.bias.start(entered)
+        batches = [-(-len(part.slates.user) // batch_slates) for part in (training, validation)]
+        self.frequency.start(entered, validation.candidates.streamer, (batches[0], batches[1]))
+
+    def meet(self, rooms: RoomVersions, until_ms: int, seed: int) -> None:
+        """See `LearntRecall`; without rooms, negatives come from the batch alone, and `nearest` is not offered."""
+        self._negatives = LiveNegatives(rooms, self.options.negatives, seed)
+        self.last_rooms.start(rooms, until_ms)
+
+    def drawn(self, batch: Batch) -> Batch:
+        """Rooms on air beside those of a batch; see `LiveNegatives.draw`."""
+        return self._negatives.draw(batch["time_ms"], int(batch["step"])) if self._negatives else {}
 
     @property
     def width(self) -> int:
@@ -139,66 +167,83 @@ class TwoTower(LearntRecall):
 
     def user_vectors(self, tensors: Mapping[str, tf.Tensor], step: tf.Tensor | None = None) -> tf.Tensor:
         """Packed user tensors and sequences of U viewers → vectors (u, τ, τ·m), float32 [U, width]."""
-        rows = self.user_tower(self.user_inputs(tensors, step))
-        parts = [tf.math.l2_normalize(self.user_vector(rows), axis=-1)]
+        parts = [self.user_tower(self.user_inputs(tensors, step))]
         if self.bias:
-            parts.append(tf.fill([tf.shape(rows)[0], 1], self.options.temperature))
+            parts.append(tf.fill([tf.shape(parts[0])[0], 1], self.options.temperature))
         if self.revisits:
             parts.append(self.options.temperature * self.revisits.user(tensors))
         return tf.concat(parts, axis=-1)
 
     def room_vectors(self, tensors: Mapping[str, tf.Tensor], step: tf.Tensor | None = None) -> tf.Tensor:
         """Packed candidate tensors of N rooms → vectors (v, b, m), float32 [N, width]."""
-        rows = self.room_tower(self.room_inputs(tensors, step))
-        parts = [tf.math.l2_normalize(self.room_vector(rows), axis=-1)]
+        shown = tensors if step is None or self._is_streamer is None else self._hidden(tensors, step)
+        parts = [self.room_tower(self.room_inputs(shown, step))]
         if self.bias:
-            parts.append(self.bias(tensors[CANDIDATE_IDS][:, self._streamer]))
+            parts.append(self.bias(shown[CANDIDATE_IDS][:, self._streamer]))
         if self.revisits:
             parts.append(self.revisits.room(tensors))
         return tf.concat(parts, axis=-1)
 
+    def _hidden(self, tensors: Mapping[str, tf.Tensor], step: tf.Tensor) -> Mapping[str, tf.Tensor]:
+        """The tensors with some rooms' streamers exchanged for keys that nobody has.
+
+        So the model learns what a room is worth whose streamer was never met: what it shows, and how popular an unknown
+        streamer is. Whom a viewer watched before is told all the same.
+        """
+        ids = tensors[CANDIDATE_IDS]
+        seed = tf.stack([step, tf.constant(_HIDDEN_SALT, tf.int64)])
+        drawn = tf.random.stateless_uniform(tf.shape(ids)[:1], seed)[:, tf.newaxis]
+        hidden = (drawn < self.options.hidden) & self._is_streamer
+        return {**tensors, CANDIDATE_IDS: tf.where(hidden, tf.bitwise.invert(ids), ids)}
+
     def compute_loss(self, inputs: Mapping[str, tf.Tensor], training: bool = False) -> tf.Tensor:
-        """Mean corrected in-batch softmax loss of a batch of `training.data.examples` of entered rooms."""
+        """Mean corrected softmax loss of a batch of entered rooms, with the rooms that were drawn beside it, if any."""
         step = inputs["step"] if training else None
         queries = tf.gather(self.user_vectors(inputs, step), inputs["slate"])
-        rooms = self.room_vectors(inputs, step)
-        log_probability = self._log_probability(inputs["streamer"], step)
+        rooms, streamers = self.room_vectors(inputs, step), inputs["streamer"]
+        if step is not None:
+            self.frequency.count(streamers, step)
+        log_probability = self.frequency.log_probability(streamers, training=training)
         viewer = tf.gather(inputs["user"], inputs["slate"])
-        other_viewer = viewer[:, tf.newaxis] != viewer[tf.newaxis, :]
-        self_pair = tf.eye(tf.shape(viewer)[0]) > 0
+        same_viewer = viewer[:, tf.newaxis] == viewer[tf.newaxis, :]
+        allowed = tf.logical_not(same_viewer) | tf.eye(tf.shape(viewer)[0], dtype=tf.bool)
+        if NEGATIVE_STREAMER in inputs:
+            drawn = {name.removeprefix(NEGATIVE): each for name, each in inputs.items() if name.startswith(NEGATIVE)}
+            rooms = tf.concat([rooms, self.room_vectors(drawn, step)], axis=0)
+            theirs = self.frequency.log_probability(drawn["streamer"], training=training)
+            log_probability = mixture_log_probability(tf.concat([log_probability, theirs], axis=0), drawn["rate"])
+            allowed = tf.concat([allowed, self._allowed(inputs, drawn, same_viewer)], axis=1)
+            streamers = tf.concat([streamers, drawn["streamer"]], axis=0)
         queries, rooms = append_correction(queries, rooms, log_probability, self.options.temperature)
-        losses = self.task(
-            queries,
-            candidate_embeddings=rooms,
-            candidate_ids=inputs["streamer"],
-            score_mask=other_viewer | self_pair,
-        )
+        losses = self.task(queries, candidate_embeddings=rooms, candidate_ids=streamers, score_mask=allowed)
         return tf.reduce_mean(losses)
 
+    @staticmethod
+    def _allowed(inputs: Mapping[str, tf.Tensor], drawn: Mapping[str, tf.Tensor], same_viewer: tf.Tensor) -> tf.Tensor:
+        """Which drawn rooms are a row's negatives, bool [N, M]: on air then, and not of a streamer it entered."""
+        time_ms = tf.gather(inputs["time_ms"], inputs["slate"])[:, tf.newaxis]
+        on_air = (drawn["start_ms"] <= time_ms) & (time_ms < drawn["stop_ms"])
+        entered = tf.cast(inputs["streamer"][:, tf.newaxis] == drawn["streamer"], tf.float32)
+        return on_air & (tf.matmul(tf.cast(same_viewer, tf.float32), entered) == 0)
+
     def signatures(self) -> dict[str, Signature]:
-        """The signatures to export, `layout` apart."""
+        """The signatures to export, `layout` apart; `nearest` where streamers are known."""
         user = Signature(self._user_layout, lambda tensors: {"vector": self.user_vectors(tensors)})
         room = Signature(self._room_layout, lambda tensors: {"vector": self.room_vectors(tensors)})
-        return {"user": user, "room": room, "serving_default": user}
+        found = {"user": user, "room": room, "serving_default": user}
+        index = self.last_rooms.index(self.room_vectors)
+        return found | {"nearest": Signature(self._user_layout, self._nearest(index))} if index else found
 
-    def _expected_gap(self, samples: Samples, batch_slates: int) -> NDArray[np.float32]:
-        """Expected batches between two hits of each slot, float32 [hashes, slots]."""
-        slots = self._slots(tf.constant(samples.candidates.streamer)).numpy()
-        counts = np.stack([np.bincount(row, minlength=self.options.frequency_slots) for row in slots])
-        batches = max(-(-len(samples.slates.user) // batch_slates), 2)
-        miss = (1.0 - 1.0 / batches) ** np.maximum(counts, 1)
-        return (1.0 / (1.0 - miss)).astype(np.float32)
+    def _nearest(self, index: Any) -> Callable[[Mapping[str, tf.Tensor]], dict[str, tf.Tensor]]:
+        def nearest(tensors: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+            scores, streamers = index(self.user_vectors(tensors))
+            return {"streamer": streamers, "score": scores}
 
-    def _slots(self, streamer: tf.Tensor) -> tf.Tensor:
-        return frequency_slots(streamer, self.options.frequency_hashes, self.options.frequency_slots)
+        return nearest
 
-    def _log_probability(self, streamer: tf.Tensor, step: tf.Tensor | None) -> tf.Tensor:
-        """Log p̂ of each streamer, float32 [N]; a training step counts its batch before."""
-        slots = self._slots(streamer)
-        if step is None:
-            return log_sampling_probability(tf.convert_to_tensor(self.validation_gap), slots)
-        state = Frequencies(tf.convert_to_tensor(self.last_step), tf.convert_to_tensor(self.gap))
-        state = update_frequencies(state, slots, tf.cast(step, tf.float32), self.options.frequency_rate)
-        self.last_step.assign(state.last_step)
-        self.gap.assign(state.gap)
-        return log_sampling_probability(state.gap, slots)
+
+def _columns(tensor: TensorLayout, feature: str) -> NDArray[np.bool_]:
+    """Which columns of a packed tensor are the feature's, bool [width]."""
+    place = tensor.slices()[feature]
+    columns = np.arange(tensor.width)
+    return (place.start <= columns) & (columns < place.stop)
