@@ -94,6 +94,28 @@ def test_what_changes_while_it_builds_is_found_before_and_after() -> None:
     assert index.search(query, 100)[0].tolist() == _best(held, query, 100)
 
 
+def test_what_the_builder_read_where_another_room_lay_by_then_is_put_right(monkeypatch: pytest.MonkeyPatch) -> None:
+    changed, make = threading.Event(), build.ApproximateIndex
+
+    def late(blocks: list[build.Block], probe: float) -> build.ApproximateIndex:
+        assert changed.wait(PATIENCE_S)
+        return make(blocks, probe)
+
+    monkeypatch.setattr(build, "ApproximateIndex", late)
+    index, vectors = _live(ABOVE)
+    held, fresh, query = dict(enumerate(vectors)), _vectors(1, seed=1), _vectors(1, seed=9)[0]
+    index.remove(0)  # The last room moves to its place in memory,
+    index.put(np.array([ABOVE + 5]), fresh)  # and the new one to the last room's.
+    changed.set()
+    del held[0]
+    held[ABOVE + 5] = fresh[0]
+    _search_until_approximate(index)
+    assert index.approximates
+    rows, scores = index.search(query, ABOVE)
+    assert rows.tolist() == _best(held, query, ABOVE)
+    assert scores == pytest.approx([held[row] @ query for row in rows.tolist()], abs=1e-5)
+
+
 def test_a_new_room_is_found_at_once_by_the_approximate_search_and_a_removed_one_is_not() -> None:
     index, _ = _live(ABOVE, probe=0.05)
     _search_until_approximate(index)

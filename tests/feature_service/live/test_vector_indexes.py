@@ -172,3 +172,30 @@ def test_equal_vectors_have_equal_scores_wherever_they_lie(width: int) -> None:
             rows, scores = index.search(query, count)
         assert len(set(scores.tolist())) == 1
         assert rows.tolist() == list(range(count))
+
+
+def test_many_of_the_rooms_are_wanted_and_the_approximate_search_leaves_nothing_out() -> None:
+    vectors = np.random.default_rng(1).normal(size=(400, WIDTH)).astype(np.float32)
+    approximate, exact = ApproximateIndex([Block(np.arange(400), vectors)], probe=0.3), ExactIndex(WIDTH)
+    for each in (approximate, exact):
+        each.put(np.arange(400), vectors)
+    assert approximate.search(QUERY, 100)[0].tolist() == exact.search(QUERY, 100)[0].tolist()
+
+
+def test_rooms_that_all_lie_in_the_farthest_cells_are_found() -> None:
+    known = np.random.default_rng(0).normal(size=(400, WIDTH)).astype(np.float32)
+    index = ApproximateIndex([Block(np.arange(400), known)], probe=0.01)
+    _put(index, {row: -10.0 - row for row in range(50)})
+    assert _found(index, 5) == [0, 1, 2, 3, 4]
+
+
+def test_long_vectors_are_found_however_many_short_ones_point_more_exactly() -> None:
+    count, generator = 5_000, np.random.default_rng(5)
+    lengths = np.exp(generator.normal(size=(count, 1)))
+    vectors = (generator.normal(size=(count, 8)) * lengths).astype(np.float32)
+    approximate, exact = ApproximateIndex([Block(np.arange(count), vectors)], probe=0.1), ExactIndex(8)
+    for each in (approximate, exact):
+        each.put(np.arange(count), vectors)
+    queries = generator.normal(size=(20, 8)).astype(np.float32)
+    found = [np.isin(exact.search(each, 20)[0], approximate.search(each, 20)[0]).mean() for each in queries]
+    assert np.mean(found) > 0.85, "0.79 by cells of the plain vectors"
