@@ -60,7 +60,7 @@ def twitch_dataset(source: Path, work: Path, on_count: OnCount = lambda *_: None
         at=at,
         split=split(found, at),
         rooms=read_rooms(samples),
-        enters=Enters.of(enters.time_ms, enters.user, enters.streamer),
+        enters=Enters.of(enters.time_ms, enters.user, enters.streamer, enters.watch_ms),
     )
 
 

@@ -100,7 +100,10 @@ def als(**options: Any) -> Callable[[Visits, int], Fitted]:
     """Implicit ALS (Hu et al., ICDM 2008), viewers folded in from their whole history."""
 
     def fitted(visits: Visits, seed: int) -> Fitted:
-        model: Any = AlternatingLeastSquares(factors=128, iterations=15, num_threads=1, random_state=seed, **options)
+        with threadpool_limits(1):  # Its constructor warns of more threads.
+            model: Any = AlternatingLeastSquares(
+                factors=128, iterations=15, num_threads=1, random_state=seed, **options
+            )
         seconds = _timed(lambda: model.fit(visits.trained, show_progress=False))
 
         def scores(histories: Counts, users: NDArray[np.intp]) -> NDArray[np.float32]:

@@ -166,6 +166,8 @@ def train_recall(name: str, dataset: Dataset, directory: Path, seed: int) -> Tra
         dataset.split.validation,
         directory,
         encodings=encodings_of(dataset.catalog.features),
+        visits=dataset.enters,
+        rooms=dataset.rooms,
     )
 
 
