@@ -63,6 +63,11 @@ def test_the_neighbours_of_what_was_watched_are_found_with_the_reason(model: Cal
     assert answer["because"].tolist() == [[A, A, C]]
 
 
+def test_the_reason_is_who_adds_most_and_not_who_was_watched_last(model: CallableModel) -> None:
+    answer = found(model, [(C, 0), (A, 0)])
+    assert (answer["streamer"][0, 0], answer["because"][0, 0]) == (B, A)
+
+
 def test_what_was_watched_long_ago_counts_less(model: CallableModel) -> None:
     answer = found(model, [(C, 0), (A, 1440)])  # A half-life of one day.
     assert answer["streamer"].tolist() == [[C, B, A]]
