@@ -216,11 +216,11 @@ def rank_of(scores: Floats, target: int, ids: Integers) -> int:
     return int(np.count_nonzero(above | tied_before))
 
 
-def hits(ranks: Integers, k: int) -> NDArray[np.float64]:
+def hits(ranks: Integers | Floats, k: int) -> NDArray[np.float64]:
     """Whether the target is among the first k, [C]; its mean is recall@k of cases with one target."""
     return (ranks < k).astype(np.float64)
 
 
-def ndcg(ranks: Integers, k: int) -> NDArray[np.float64]:
+def ndcg(ranks: Integers | Floats, k: int) -> NDArray[np.float64]:
     """1 / log2(rank + 2) within the first k, else 0, [C]: the ideal gain of one target is 1."""
     return np.where(ranks < k, 1 / np.log2(ranks + 2.0), 0.0)
