@@ -108,5 +108,6 @@ async def test_regions_are_ranked_side_by_side_within_one_refresh() -> None:
     for room, region in (("here/1", "JP"), ("there/1", "BR")):
         platform.start(room)
         platform.enter(room, times=10, region=region)
+    assert await _recall(hot, platform, 1) == ["here/1", "there/1"]
     assert await _recall(hot, platform, 1, region="JP") == ["here/1", "there/1"]
     assert await _recall(hot, platform, 1.1, region="BR") == ["there/1", "here/1"]
