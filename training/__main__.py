@@ -13,6 +13,7 @@ VERBS = {
     "train": Verb("training.commands.train", "train one model of a sample set"),
     "evaluate": Verb("training.commands.evaluate", "evaluate trained models beside popularity and random"),
     "compare": Verb("training.commands.compare", "compare recall channels with each other and with a library's models"),
+    "cold-start": Verb("training.commands.cold_start", "compare recall on streamers whom nobody has met"),
     "export": Verb("training.commands.export", "write a trained model as a SavedModel"),
     "publish": Verb("training.commands.publish", "publish a SavedModel as the next version of a served model"),
     "rollback": Verb("training.commands.rollback", "publish an older version again under a higher number"),
