@@ -6,12 +6,14 @@ part. Protocols:
 
   live     a sample set of your own: every entered room of the test part, among the rooms on air then
   liverec  LiveRec's, given its Twitch file: a viewer's last visit among the streamers available then, and among all
+  ncf      that of Neural Collaborative Filtering, given a MovieLens 1M folder: the last rating among 99 negatives
 
 Figures are means over seeds, with half their range. Runs that are finished in the work folder are not trained again.
 
 Examples:
   python -m training compare recall --data run/samples --work run/compare
   python -m training compare recall --data interactions.parquet --protocol liverec --work twitch --plots twitch/plots
+  python -m training compare recall --data ml-1m --protocol ncf --json ncf.json
 """
 
 import argparse
@@ -26,14 +28,16 @@ from training.commands.fractions import add_fractions
 from training.commands.progress import steps
 from training.compare.live import live_protocol
 from training.compare.liverec import liverec_protocols
+from training.compare.ncf_data import read_ncf
+from training.compare.ncf_table import ncf_table
 from training.compare.plots import draw_comparison
 from training.compare.recall import CONFIGS, Comparison, OnStep, Protocol, compare
-from training.compare.tables import cost_table, notes, quality_tables, to_json
+from training.compare.tables import cost_table, ncf_json, ncf_report, notes, quality_tables, to_json
 from training.data.dataset import Dataset
 from training.models.recall import RECALL
 from training.report import print_tables
 
-PROTOCOLS = ("live", "liverec")
+PROTOCOLS = ("live", "liverec", "ncf")
 FIRST_SEED = 17
 
 
@@ -59,6 +63,8 @@ def run(arguments: argparse.Namespace) -> int:
             raise UserError(f"--{name}: expected a number above 0, received {getattr(arguments, name)}")
     if not arguments.data.exists():
         raise UserError(f"--data: expected a file or folder, found none at {arguments.data}")
+    if arguments.protocol == "ncf":
+        return _ncf(arguments)
     with TemporaryDirectory() as temporary, steps() as on_step:
         work = arguments.work or Path(temporary)
         found = [_compared(arguments, protocol, work, on_step) for protocol in _protocols(arguments, work, on_step)]
@@ -67,10 +73,30 @@ def run(arguments: argparse.Namespace) -> int:
         print_tables(console, [*quality_tables(comparison), cost_table(comparison)], notes(comparison))
         for path in draw_comparison(comparison, arguments.plots) if arguments.plots else ():
             console.print(f"plot: {path}", highlight=False)
-    if arguments.json:
-        text = json.dumps([to_json(comparison) for comparison in found], indent=1)
-        arguments.json.write_text(text + "\n", encoding="utf-8")
+    _write(arguments.json, [to_json(comparison) for comparison in found])
     return 0
+
+
+def _ncf(arguments: argparse.Namespace) -> int:
+    """The protocol of single ratings: other data and other models, of the same methods."""
+    for name in ("model", "plots"):
+        if getattr(arguments, name):
+            raise UserError(f"--{name}: expected none with --protocol ncf, received {getattr(arguments, name)}")
+    data = read_ncf(arguments.data)
+    with steps() as on_step:
+        found = ncf_table(
+            data,
+            seeds=range(FIRST_SEED, FIRST_SEED + arguments.seeds),
+            on_progress=lambda model, done, of: on_step(f"{model}, epoch {done} of {of}"),
+        )
+    print_tables(Console(), [ncf_report(found)], [f"Data: {data.source}. Means of seeds, ± half their range."])
+    _write(arguments.json, ncf_json(found))
+    return 0
+
+
+def _write(path: Path | None, numbers: object) -> None:
+    if path:
+        path.write_text(json.dumps(numbers, indent=1) + "\n", encoding="utf-8")
 
 
 def _protocols(arguments: argparse.Namespace, work: Path, on_step: OnStep) -> list[Protocol]:

@@ -1,11 +1,12 @@
 """The tables of a comparison of recall, and its JSON."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from training.compare.measures import SEGMENTS, SLATE, Measures
+from training.compare.ncf_table import NcfResult
 from training.compare.recall import Comparison
 from training.report_tables import ReportTable
 
@@ -60,6 +61,30 @@ def to_json(comparison: Comparison) -> dict[str, Any]:
         "handed": list(comparison.handed),
         "kept": list(comparison.kept),
         "rows": {name: [_measures(each) for each in measured] for name, measured in comparison.rows.items()},
+    }
+
+
+def ncf_report(results: Mapping[str, NcfResult]) -> ReportTable:
+    """The figures of the NCF protocol, a row a model."""
+    metrics = {
+        "HR@10": "hit_rate",
+        "NDCG@10": "ndcg",
+        "HR@10, all items": "full_hit_rate",
+        "NDCG@10, all items": "full_ndcg",
+    }
+    rows = tuple(
+        (name, *(_spread(getattr(each, field).tolist()) for field in metrics.values()), f"{each.train_s.mean():,.1f}")
+        for name, each in results.items()
+    )
+    return ReportTable("The last rating among 99 negatives", (), ("model", *metrics, "train s"), rows, labels=1)
+
+
+def ncf_json(results: Mapping[str, NcfResult]) -> dict[str, Any]:
+    """All numbers of the NCF protocol, those of every seed."""
+    fields = ("hit_rate", "ndcg", "full_hit_rate", "full_ndcg", "train_s")
+    return {
+        name: {"seeds": list(each.seeds)} | {field: getattr(each, field).tolist() for field in fields}
+        for name, each in results.items()
     }
 
 

@@ -9,10 +9,11 @@ import pytest
 from tests.training.compare.recall_worlds import cases_of, enters_of, found_of, rooms_of
 from training.compare.found import Found
 from training.compare.measures import measure
+from training.compare.ncf_table import NcfResult
 from training.compare.plots import draw_comparison
 from training.compare.questions import among_live
 from training.compare.recall import Comparison
-from training.compare.tables import cost_table, notes, quality_tables, to_json
+from training.compare.tables import cost_table, ncf_json, ncf_report, notes, quality_tables, to_json
 
 ROOMS = rooms_of(*[(100 + number, number, 0, 1000) for number in range(20)])
 
@@ -73,3 +74,13 @@ def test_plots_are_drawn(comparison: Comparison, tmp_path: Path) -> None:
         "exposure-rooms-on-air.png",
     ]
     assert all(path.stat().st_size > 1_000 for path in paths)
+
+
+def test_ncf_table_has_a_row_a_model_with_its_spread() -> None:
+    two, one = np.array([0.5, 0.7]), np.array([0.25])
+    seeds = NcfResult(two, two, two, two, train_s=two, seeds=(1, 2))
+    found = {"neumf": seeds, "popularity": NcfResult(one, one, one, one, train_s=one, seeds=(1,))}
+    table = ncf_report(found)
+    assert table.rows[0][:2] == ("neumf", "0.600 ±0.100")
+    assert table.rows[1][:2] == ("popularity", "0.250")
+    assert ncf_json(found)["neumf"]["hit_rate"] == [0.5, 0.7]
