@@ -139,16 +139,17 @@ async def test_pk_lifts_a_room_and_it_falls_back_with_its_half_life(stack: Stack
     since_s = time.monotonic()
     await eventually(on_top)
     assert time.monotonic() - since_s <= 2 or await on_top()
-    # 80 visits (60 + 19 + 1) at once: √80 · (10·80 + 10) / (80 + 10) = 80.5.
-    assert (await heat_of(stack, "talk-0/now"))[1] == pytest.approx(80.5, rel=0.05)
+    # 80 visits (60 + 19 + 1) at once, of a streamer of whom nothing is usual yet:
+    # (10·80 + 10) / (80 + 10) · √(80 · (80 + 10) / (80/4 + 10)) = 139.4.
+    assert (await heat_of(stack, "talk-0/now"))[1] == pytest.approx(139.4, rel=0.05)
     # A minute later the rate of the last minute has halved; the ten minutes' is 80 · 2^-0.1 = 74.6:
-    # √74.6 · (10·40 + 10) / (74.6 + 10) = 41.9.
+    # (10·40 + 10) / (74.6 + 10) · √(74.6 · (74.6 + 10) / (74.6/4 + 10)) = 71.9.
     stack.clock.ahead_ms += 60_000
-    assert (await heat_of(stack, "talk-0/now"))[1] == pytest.approx(41.9, rel=0.05)
-    # Ten minutes later: √40 · (10·0.08 + 10) / (40 + 10) = 1.36, below the room where it goes on steadily.
+    assert (await heat_of(stack, "talk-0/now"))[1] == pytest.approx(71.9, rel=0.05)
+    # Ten minutes later: (10·0.08 + 10) / (40 + 10) · √(40 · (40 + 10) / (40/4 + 10)) = 2.16, below the room where it goes on steadily.
     stack.clock.ahead_ms += 540_000
     goes_on = [event._replace(event_id=f"on {event.event_id}", time_ms=event.time_ms + 600_000) for event in steady]
     await report(stack, *goes_on[:40])
     rank, score = await heat_of(stack, "talk-0/now")
-    assert score == pytest.approx(1.36, rel=0.05)
+    assert score == pytest.approx(2.16, rel=0.05)
     assert rank > (await heat_of(stack, "games-0/now"))[0]
