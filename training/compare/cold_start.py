@@ -17,11 +17,13 @@ from training.evaluate_recall import RecallCases
 from training.metrics import hits, rank_of
 from training.recall_baselines import Case, Popularity, RandomOrder, RecentPopularity, Scorer
 
-K = 5
+KS = {"all rooms": 5, "cold rooms": 1}
+"""The k of recall by rivals: nearly any order finds the target among the first five of a handful of cold rooms."""
+
 HOT_HALF_LIFE_MS = 600_000
 """That of the channel `hot`."""
 
-RIVALS = ("all rooms", "cold rooms")
+RIVALS = tuple(KS)
 
 
 class NoColdCaseError(ValueError):
@@ -116,8 +118,8 @@ class ColdStart:
         cases: Cases of each world.
         streamers: Cold streamers that were entered, of each world.
         rivals: Mean number of rooms that a case ranks, by rivals.
-        recall: recall@5 by rivals and scorer.
-        gain: By rivals and scorer, recall@5 of the first scorer less that of each other one, over the same draws.
+        recall: recall@k by rivals and scorer; see `KS`.
+        gain: By rivals and scorer, recall@k of the first scorer less that of each other one, over the same draws.
     """
 
     cases: tuple[int, ...]
@@ -143,7 +145,7 @@ def summarise(worlds: Sequence[ColdRanks], *, seed: int = 0, replicates: int = R
     for rivals in RIVALS:
         scorers = list(worlds[0].ranks[rivals])
         found = [np.concatenate([each.ranks[rivals][scorer] for each in worlds]) for scorer in scorers]
-        hit = np.stack([hits(ranks, K) for ranks in found], axis=1)
+        hit = np.stack([hits(ranks, KS[rivals]) for ranks in found], axis=1)
         lead = hit[:, :1] - hit
         shares = _shares(np.hstack([hit, lead]), cluster.ravel(), world, seed, replicates)
         recall[rivals] = dict(zip(scorers, shares[: len(scorers)], strict=True))

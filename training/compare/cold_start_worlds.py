@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from training.callable_model import CallableModel
-from training.compare.cold_start import RIVALS, ColdRanks, ColdStart, K, Share, baselines, cold_ranks, summarise
+from training.compare.cold_start import KS, RIVALS, ColdRanks, ColdStart, Share, baselines, cold_ranks, summarise
 from training.data.dataset import Dataset
 from training.data.sample_set import build_samples
 from training.data.simulation.settings import SimulationSettings
@@ -87,7 +87,7 @@ def _table(found: ColdStart, rivals: str) -> ReportTable:
     return ReportTable(
         f"Rooms of streamers whom nobody had entered, among {rivals} on air ({found.rivals[rivals]:.0f} on average)",
         (),
-        ("scorer", f"recall@{K}", "two_tower is ahead by", "in each world"),
+        ("scorer", f"recall@{KS[rivals]}", "two_tower is ahead by", "in each world"),
         rows,
         labels=1,
     )
