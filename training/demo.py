@@ -97,7 +97,7 @@ def _keenest(users: np.ndarray, visits: np.ndarray, count: int) -> list[str]:
 
 def models_for(heads: Sequence[str]) -> list[str]:
     """The models that can be trained on samples with labels of these heads."""
-    return ["two_tower", "item_cf", "mf", *(["esmm"] if {"enter", "long_watch"} <= set(heads) else []), "mmoe"]
+    return ["two_tower", "item_cf", "mf", "neumf", *(["esmm"] if {"enter", "long_watch"} <= set(heads) else []), "mmoe"]
 
 
 @contextmanager

@@ -29,7 +29,7 @@ from training.run import ModelRun, Places, evaluation, run_model
 from training.run_config import is_solved, load_config
 
 CONFIGS = Path(__file__).resolve().parent.parent / "configs"
-MODELS = ("two_tower", "item_cf", "mf", "esmm", "mmoe")
+MODELS = ("two_tower", "item_cf", "mf", "neumf", "esmm", "mmoe")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
