@@ -146,7 +146,8 @@ async def test_pk_lifts_a_room_and_it_falls_back_with_its_half_life(stack: Stack
     # (10·40 + 10) / (74.6 + 10) · √(74.6 · (74.6 + 10) / (74.6/4 + 10)) = 71.9.
     stack.clock.ahead_ms += 60_000
     assert (await heat_of(stack, "talk-0/now"))[1] == pytest.approx(71.9, rel=0.05)
-    # Ten minutes later: (10·0.08 + 10) / (40 + 10) · √(40 · (40 + 10) / (40/4 + 10)) = 2.16, below the room where it goes on steadily.
+    # Ten minutes later: (10·0.08 + 10) / (40 + 10) · √(40 · (40 + 10) / (40/4 + 10)) = 2.16, below the room where it
+    # goes on steadily.
     stack.clock.ahead_ms += 540_000
     goes_on = [event._replace(event_id=f"on {event.event_id}", time_ms=event.time_ms + 600_000) for event in steady]
     await report(stack, *goes_on[:40])
