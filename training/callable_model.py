@@ -25,20 +25,24 @@ class CallableModel:
         layout: The columns that the model reads.
     """
 
-    def __init__(self, layout: Layout, functions: Mapping[str, Any]) -> None:
+    def __init__(self, layout: Layout, functions: Mapping[str, Any], owner: object = None) -> None:
         """Takes the functions; `of` and `load` make them.
 
         Args:
             layout: The columns that they read.
             functions: A concrete function a signature.
+            owner: Who holds the variables that they read, if they do not: graphs do not keep those alive.
         """
         self.layout = layout
         self._functions = functions
+        self._owner = owner
 
     @classmethod
     def of(cls, model: Model) -> Self:
         """A model in memory."""
-        return cls(model.layout, {name: concrete(signature) for name, signature in model.signatures().items()})
+        offered = model.signatures()
+        functions = {name: concrete(signature) for name, signature in offered.items()}
+        return cls(model.layout, functions, (model, offered))
 
     @classmethod
     def load(cls, directory: Path) -> Self:

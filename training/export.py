@@ -38,7 +38,8 @@ def export(model: Model, directory: Path) -> None:
     """
     if directory.exists():
         raise ExportError(f"{directory}: expected a directory that does not exist yet, received an existing one")
-    signatures = {name: concrete(signature) for name, signature in model.signatures().items()}
+    offered = model.signatures()  # Held until all is saved: graphs do not keep the variables alive that they read.
+    signatures = {name: concrete(signature) for name, signature in offered.items()}
     signatures[LAYOUT_SIGNATURE] = _layout_function(model.layout)
     try:
         tf.saved_model.save(_Served(signatures), str(directory), signatures)

@@ -99,6 +99,8 @@ def train(
     keras.utils.set_random_seed(config.seed)
     kind = MODELS[config.model]
     layout = choose(training.layout, config.features, _heads(config, training))
+    _require("training", len(training.slates.user))
+    _require("validation", len(validation.slates.user))
     seen_until_ms = max(int(part.slates.time_ms.max()) for part in (training, validation))
     if issubclass(kind, SolvedRecall):
         files = RunFiles(config, blueprint_of(config, layout, encodings, Fitted({}, {}, {}, {})), seen_until_ms)
@@ -108,9 +110,8 @@ def train(
         raise ConfigError(f"model {config.model}: expected one that is solved from visits, to go on from {since}")
     train_examples = Examples.of(kind.examples(training), layout)
     validation_examples = Examples.of(kind.examples(validation), layout)
-    for name, examples in (("training", train_examples), ("validation", validation_examples)):
-        if not len(examples):
-            raise ConfigError(f"{name} samples: expected at least one slate to learn from, received none")
+    _require("training", len(train_examples))
+    _require("validation", len(validation_examples))
     fitted = fit(train_examples.samples, layout, encodings, min_count=config.inputs.min_count)
     files = RunFiles(config, blueprint_of(config, layout, encodings, fitted), seen_until_ms)
     _open(directory, files)
@@ -124,6 +125,11 @@ def train(
     )
     run.run()
     return load_trained(directory)
+
+
+def _require(part: str, slates: int) -> None:
+    if not slates:
+        raise ConfigError(f"{part} samples: expected at least one slate to learn from, received none")
 
 
 def _heads(config: RunConfig, samples: Samples) -> tuple[str, ...]:

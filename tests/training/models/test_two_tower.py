@@ -8,8 +8,10 @@ import pytest
 import tensorflow as tf
 
 from tests.training.worlds import ENCODINGS, toy_world
+from training.callable_model import CallableModel
 from training.data.examples import Examples
 from training.data.samples import RoomVersions, Samples
+from training.export import export
 from training.heads import HEAD_NAMES
 from training.layers.fitted import fit
 from training.models.recall.two_tower import TwoTower
@@ -179,6 +181,17 @@ def test_what_nearest_knows_survives_a_checkpoint(model: TwoTower, tmp_path: Pat
     user = {name: tf.constant(values[:3]) for name, values in SAMPLES.slates.tensors.items()}
     one, two = (each.signatures()["nearest"].function(user)["streamer"].numpy() for each in (model, other))
     assert one.tolist() == two.tolist()
+
+
+def test_what_is_exported_knows_the_nearest_as_well(model: TwoTower, tmp_path: Path):
+    model.meet(rooms_of([5, 4, 6], [0, 10, 20]), until_ms=50, seed=1)
+    export(model, tmp_path / "saved")
+    user = {name: values[:3] for name, values in SAMPLES.slates.tensors.items()}
+    trained, served = (
+        each.ask("nearest", user) for each in (CallableModel.of(model), CallableModel.load(tmp_path / "saved"))
+    )
+    assert served["streamer"].tolist() == trained["streamer"].tolist()
+    assert served["score"] == pytest.approx(trained["score"], abs=1e-5)
 
 
 def test_in_training_some_streamers_are_hidden_but_not_who_was_watched_before(model: TwoTower):
