@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from serving.model_list import model_names, read_model_list
+
 ROOT = Path(__file__).parents[1]
 ORDER = ("training", "feature_service", "serving", "protos")
 """Imports run from left to right only."""
@@ -116,3 +118,9 @@ print(next(line.split()[1] for line in open("/proc/self/status") if line.startsw
     sys.stdout.write(f"imported in {float(seconds):.2f} s, {int(kilobytes) / 1024:.0f} MB\n")
     assert not {name.partition(".")[0] for name in modules} & (TENSORFLOW | {"training", "pyarrow", "pandas"})
     assert int(kilobytes) / 1024 < MOST_RESIDENT_MB
+
+
+def test_the_model_list_for_a_model_server_names_every_model() -> None:
+    from training.models import MODELS
+
+    assert sorted(model_names(read_model_list())) == sorted(MODELS)
