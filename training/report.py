@@ -1,6 +1,7 @@
 """The evaluation report: JSON for machines, Markdown with plots for people, tables for a terminal."""
 
 import json
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,6 +15,8 @@ from training.evaluate import RankingReport
 from training.evaluate_recall import RecallReport
 from training.report_plots import draw_calibration, draw_gauc, draw_recall
 from training.report_tables import ReportTable, ranking_notes, ranking_tables, recall_notes, recall_tables
+
+_WIDE = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +97,11 @@ def _paragraphs(notes: Sequence[str]) -> list[str]:
 
 def _escaped(cell: str) -> str:
     return cell.replace("|", "\\|").replace("*", "\\*")
+
+
+def table_console() -> Console:
+    """Where tables go: as wide as the terminal, or as they need where none reads, such as a file."""
+    return Console(width=None if sys.stdout.isatty() else _WIDE)
 
 
 def print_tables(console: Console, tables: Sequence[ReportTable], notes: Sequence[str]) -> None:

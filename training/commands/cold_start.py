@@ -15,13 +15,11 @@ import json
 from dataclasses import asdict, fields, replace
 from pathlib import Path
 
-from rich.console import Console
-
 from serving.verbs import UserError
 from training.commands.progress import steps
 from training.compare.cold_start_worlds import cold_start, cold_start_tables
 from training.data.simulation.settings import Effects, SimulationSettings
-from training.report import print_tables
+from training.report import print_tables, table_console
 from training.run_config import load_config
 
 CONFIG = Path(__file__).resolve().parent.parent / "configs" / "two_tower.toml"
@@ -61,7 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
         found = cold_start(worlds, load_config(arguments.config), arguments.work, on_step)
     cases, streamers = sum(found.cases), sum(found.streamers)
     note = f"{cases} cases of {streamers} streamers in {len(worlds)} worlds; 95 % intervals, streamers resampled."
-    print_tables(Console(), cold_start_tables(found), [note])
+    print_tables(table_console(), cold_start_tables(found), [note])
     if arguments.json:
         arguments.json.write_text(json.dumps(asdict(found), indent=1) + "\n", encoding="utf-8")
     return 0

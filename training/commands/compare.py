@@ -21,8 +21,6 @@ import json
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from rich.console import Console
-
 from serving.verbs import UserError
 from training.commands.fractions import add_fractions
 from training.commands.progress import steps
@@ -35,7 +33,7 @@ from training.compare.recall import CONFIGS, Comparison, OnStep, Protocol, compa
 from training.compare.tables import cost_table, ncf_json, ncf_report, notes, quality_tables, to_json
 from training.data.dataset import Dataset
 from training.models.recall import RECALL
-from training.report import print_tables
+from training.report import print_tables, table_console
 
 PROTOCOLS = ("live", "liverec", "ncf")
 FIRST_SEED = 17
@@ -68,7 +66,7 @@ def run(arguments: argparse.Namespace) -> int:
     with TemporaryDirectory() as temporary, steps() as on_step:
         work = arguments.work or Path(temporary)
         found = [_compared(arguments, protocol, work, on_step) for protocol in _protocols(arguments, work, on_step)]
-    console = Console()
+    console = table_console()
     for comparison in found:
         print_tables(console, [*quality_tables(comparison), cost_table(comparison)], notes(comparison))
         for path in draw_comparison(comparison, arguments.plots) if arguments.plots else ():
@@ -89,7 +87,7 @@ def _ncf(arguments: argparse.Namespace) -> int:
             seeds=range(FIRST_SEED, FIRST_SEED + arguments.seeds),
             on_progress=lambda model, done, of: on_step(f"{model}, epoch {done} of {of}"),
         )
-    print_tables(Console(), [ncf_report(found)], [f"Data: {data.source}. Means of seeds, ± half their range."])
+    print_tables(table_console(), [ncf_report(found)], [f"Data: {data.source}. Means of seeds, ± half their range."])
     _write(arguments.json, ncf_json(found))
     return 0
 

@@ -15,13 +15,11 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from rich.console import Console
-
 from serving.verbs import UserError
 from training.assess import assess
 from training.commands.fractions import add_fractions
 from training.data.dataset import Dataset
-from training.report import print_report, write_report
+from training.report import print_report, table_console, write_report
 from training.run import evaluation
 from training.trained import load_trained
 
@@ -54,6 +52,6 @@ def run(arguments: argparse.Namespace) -> int:
         json.dump(asdict(found), sys.stdout, indent=1)
         sys.stdout.write("\n")
     else:
-        print_report(found, Console())
+        print_report(found, table_console())
         sys.stdout.write(f"report: {path}\n")
     return 0

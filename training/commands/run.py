@@ -19,12 +19,10 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from rich.console import Console
-
 from training.commands.fractions import add_fractions
 from training.commands.progress import epochs
 from training.data.dataset import Dataset
-from training.report import print_report, write_report
+from training.report import print_report, table_console, write_report
 from training.run import ModelRun, Places, evaluation, run_model
 from training.run_config import is_solved, load_config
 
@@ -64,7 +62,7 @@ def run(arguments: argparse.Namespace) -> int:
         json.dump([_summary(each) for each in runs], sys.stdout, indent=1)
         sys.stdout.write("\n")
     else:
-        print_report(found, Console())
+        print_report(found, table_console())
         _print(runs, path)
     return int(
         not all(each.decision.accepted and (each.published is None or each.published.available) for each in runs)
