@@ -8,15 +8,24 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from feature_service.features.catalog import build_catalog
 from feature_service.features.events import Event, EventKind
 from feature_service.features.layout import Layout, LayoutError
+from feature_service.features.room import DEFAULT_LEASE_MS
 from feature_service.features.schema import key_of
+from feature_service.features.state import State
+from feature_service.features.tensors import TensorBuilder, Tensors
+from feature_service.features.view import Context
 from tests.training.data.small_logs import CATALOG, event, ms, seen, started, viewer
 from training.data.chunks import Chunk
 from training.data.replay import Replay
+from training.data.requests import Counts, with_slates
 from training.data.samples import RoomVersions
+from training.data.simulation.settings import SimulationSettings
+from training.data.simulator import simulate
 
 EVERYTHING = CATALOG.layout()
+CONTENTFUL = build_catalog(SimulationSettings().content_width)
 
 
 def replayed(events: Sequence[Event], *patterns: str) -> Chunk:
@@ -128,6 +137,27 @@ def test_chunks_are_the_same_samples_whatever_their_size():
     assert np.concatenate([part.candidates.slate for part in parts]).tolist() == whole.candidates.slate.tolist()
     for name, values in whole.candidates.tensors.items():
         assert np.concatenate([part.candidates.tensors[name] for part in parts]).tobytes() == values.tobytes()
+
+
+def test_slates_computed_together_have_the_bytes_of_each_computed_alone_as_the_service_does():
+    events = list(simulate(SimulationSettings(users=120, streamers=25, days=0.1)))
+    (chunk,) = Replay(CONTENTFUL, CONTENTFUL.layout()).chunks(events)
+    state, builder = State(CONTENTFUL.memories), TensorBuilder(CONTENTFUL, CONTENTFUL.layout())
+    alone: list[Tensors] = []
+    for happened, slate in with_slates(events, Counts()):
+        if slate:
+            first = slate[0][1]
+            rows, streamers = (
+                np.array([table.find(key_of(kind, getattr(each, f"{kind}_id"))) for _, each in slate], np.intp)
+                for kind, table in (("room", state.rooms), ("streamer", state.streamers))
+            )
+            where = Context(first.scene, first.device, first.network, first.region)
+            view = state.view(key_of("user", first.user_id), rows, streamers, where, first.time_ms)
+            alone.append(builder.build(view))
+        state.apply(state.facts.complete(happened, DEFAULT_LEASE_MS))
+    assert len(alone) > 64  # More than one block.
+    for name, values in {**chunk.slates.tensors, **chunk.candidates.tensors}.items():
+        assert np.concatenate([each[name] for each in alone]).tobytes() == values.tobytes(), name
 
 
 def test_a_slate_larger_than_a_chunk_is_kept_whole():
