@@ -58,16 +58,6 @@ def _layout_function(layout: Layout) -> Any:
     return describe.get_concrete_function()
 
 
-def read_layout(directory: Path) -> Layout:
-    """The layout that a SavedModel states.
-
-    Raises:
-        ExportError: The directory holds no SavedModel, or one without a `layout` signature.
-        LayoutError: The layout is none that a service can build.
-    """
-    return load_signatures(directory)[0]
-
-
 def load_signatures(directory: Path) -> tuple[Layout, Mapping[str, Any]]:
     """The layout that a SavedModel states, and the functions of all its signatures.
 

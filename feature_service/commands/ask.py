@@ -10,16 +10,14 @@ import argparse
 import asyncio
 import sys
 
-import grpc.aio
 from google.protobuf.json_format import MessageToJson
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from feature_service.client import FeatureServiceClient
+from feature_service.commands.calling import add_service_arguments, service_client
 from feature_service.features.view import Context
 from protos.onair.v1 import recommendation_pb2 as pb
-from serving.verbs import UserError
 
 MOST_CANDIDATES = 20
 """Candidates that --explain prints; --json prints all."""
@@ -36,8 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--page-token", default="", help="next_page_token of the page before")
     parser.add_argument("--explain", action="store_true", help="print how the answer came about")
     parser.add_argument("--json", action="store_true", help="print the API's answer as JSON")
-    parser.add_argument("--address", default="127.0.0.1:8600", help="the service (default %(default)s)")
-    parser.add_argument("--timeout", type=float, default=5.0, metavar="S", help="deadline (default %(default)s s)")
+    add_service_arguments(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -73,15 +70,10 @@ def slate_table(user_id: str, answer: pb.RecommendResponse) -> Table:
 
 async def _ask(arguments: argparse.Namespace) -> pb.ExplainResponse:
     where = Context(device=arguments.device, network=arguments.network, region=arguments.region)
-    async with FeatureServiceClient(arguments.address, arguments.timeout) as client:
-        try:
-            return await client.explain(
-                arguments.user, arguments.k, scene=arguments.scene, context=where, page_token=arguments.page_token
-            )
-        except grpc.aio.AioRpcError as error:
-            raise UserError(f"{arguments.address}: {error.code().name}: {error.details()}") from None
-        except ValueError as error:
-            raise UserError(f"expected arguments that the API can hold, received: {error}") from None
+    async with service_client(arguments) as client:
+        return await client.explain(
+            arguments.user, arguments.k, scene=arguments.scene, context=where, page_token=arguments.page_token
+        )
 
 
 def _print_trace(console: Console, trace: pb.Trace) -> None:

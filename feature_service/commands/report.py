@@ -12,11 +12,10 @@ import asyncio
 import sys
 from collections.abc import Iterator
 
-import grpc.aio
 from google.protobuf.json_format import MessageToJson, Parse, ParseError
 
-from feature_service.client import FeatureServiceClient
 from feature_service.clock import wall_clock
+from feature_service.commands.calling import add_service_arguments, service_client
 from feature_service.convert import ConvertError, event_from_proto
 from feature_service.features.events import Event
 from protos.onair.v1 import event_pb2
@@ -29,8 +28,7 @@ BATCH = 500
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the arguments."""
-    parser.add_argument("--address", default="127.0.0.1:8600", help="the service (default %(default)s)")
-    parser.add_argument("--timeout", type=float, default=5.0, metavar="S", help="deadline (default %(default)s s)")
+    add_service_arguments(parser)
     parser.add_argument("--json", action="store_true", help="print JSON lines")
 
 
@@ -63,10 +61,7 @@ def _events() -> Iterator[Event]:
 
 async def _report(events: list[Event], arguments: argparse.Namespace) -> list[pb.EventResult]:
     results: list[pb.EventResult] = []
-    async with FeatureServiceClient(arguments.address, arguments.timeout) as client:
+    async with service_client(arguments) as client:
         for start in range(0, len(events), BATCH):
-            try:
-                results += await client.report(events[start : start + BATCH])
-            except grpc.aio.AioRpcError as error:
-                raise UserError(f"{arguments.address}: {error.code().name}: {error.details()}") from None
+            results += await client.report(events[start : start + BATCH])
     return results

@@ -10,15 +10,13 @@ import argparse
 import asyncio
 import sys
 
-import grpc.aio
 from google.protobuf.json_format import MessageToJson
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from feature_service.client import FeatureServiceClient
+from feature_service.commands.calling import add_service_arguments, service_client
 from protos.onair.v1 import recommendation_pb2 as pb
-from serving.verbs import UserError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,8 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-k", type=int, default=10, help="how many at most (default %(default)s)")
     parser.add_argument("--live-only", action="store_true", help="only streamers who are on air now")
     parser.add_argument("--json", action="store_true", help="print the API's answer as JSON")
-    parser.add_argument("--address", default="127.0.0.1:8600", help="the service (default %(default)s)")
-    parser.add_argument("--timeout", type=float, default=5.0, metavar="S", help="deadline (default %(default)s s)")
+    add_service_arguments(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -42,13 +39,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 async def _ask(arguments: argparse.Namespace) -> pb.SimilarStreamersResponse:
-    async with FeatureServiceClient(arguments.address, arguments.timeout) as client:
-        try:
-            return await client.similar(arguments.streamer, arguments.k, live_only=arguments.live_only)
-        except grpc.aio.AioRpcError as error:
-            raise UserError(f"{arguments.address}: {error.code().name}: {error.details()}") from None
-        except ValueError as error:
-            raise UserError(f"expected arguments that the API can hold, received: {error}") from None
+    async with service_client(arguments) as client:
+        return await client.similar(arguments.streamer, arguments.k, live_only=arguments.live_only)
 
 
 def _table(streamer_id: str, answer: pb.SimilarStreamersResponse) -> Table:

@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from tests.training.worlds import ENCODINGS, toy_world
-from training.export import ExportError, export, read_layout
+from training.export import ExportError, export, load_signatures
 from training.export_check import export_check
 from training.layers.fitted import fit
 from training.run_config import choose, parse_config
@@ -37,7 +37,7 @@ def test_an_existing_directory_is_not_overwritten(model: Model, tmp_path: Path):
 
 def test_a_directory_without_a_saved_model_is_named(tmp_path: Path):
     with pytest.raises(ExportError, match=r"expected a SavedModel, received a directory without saved_model.pb"):
-        read_layout(tmp_path)
+        load_signatures(tmp_path)
 
 
 def test_a_model_that_answers_differently_is_found(model: Model, tmp_path: Path):

@@ -9,15 +9,14 @@ from numpy.typing import NDArray
 
 from feature_service.features.catalog import Catalog
 from feature_service.features.events import Event, EventKind
-from feature_service.features.layout import CANDIDATE_TENSORS, DTYPES, Layout
+from feature_service.features.layout import CANDIDATE_TENSORS, Layout
 from feature_service.features.reducers import Entity
 from feature_service.features.schema import Feature, key_of
 from feature_service.features.state import State
-from feature_service.features.tensors import TensorBuilder, Tensors
+from feature_service.features.tensors import TensorBuilder
 from feature_service.features.view import Columns, Context, View
 from feature_service.live.table import LiveTable
 from training.data.captured import Records, captured
-from training.data.chunks import item_shape
 from training.data.samples import RoomVersions
 
 CARRIED = (
@@ -60,8 +59,7 @@ class VersionCollector:
     """Follows the rooms of a state; closed versions wait to be taken."""
 
     def __init__(self, catalog: Catalog, layout: Layout, state: State, live: LiveTable) -> None:
-        self._layout = layout.select(CANDIDATE_TENSORS)
-        self._builder = TensorBuilder(catalog, self._layout)
+        self._builder = TensorBuilder(catalog, layout.select(CANDIDATE_TENSORS))
         self._state = state
         self._live = live
         self._open: dict[int, _Version] = {}
@@ -107,31 +105,27 @@ class VersionCollector:
         start_ms = np.array([version.start_ms for _, version in closed], np.int64)
         view = self._view([version for _, version in closed], start_ms)
         return RoomVersions(
-            tensors=self._builder.build(view) if view else self._nothing(),
+            tensors=self._builder.build(view),
             room=np.array([key for key, _ in closed], np.int64),
-            streamer=view.room["streamer"] if view else np.zeros(0, np.int64),
+            streamer=view.room["streamer"],
             start_ms=start_ms,
             stop_ms=np.array([version.stop_ms for _, version in closed], np.int64),
         )
 
-    def _nothing(self) -> Tensors:
-        return {tensor.name: np.empty((0, *item_shape(tensor)), DTYPES[tensor.name]) for tensor in self._layout.tensors}
-
-    def _view(self, versions: list[_Version], start_ms: NDArray[np.int64]) -> View | None:
+    def _view(self, versions: list[_Version], start_ms: NDArray[np.int64]) -> View:
         """What the room tower reads of versions, as of their starts, before a user of whom nothing is known."""
-        if not versions:
-            return None
         state, nobody, nothing = self._state, np.zeros(1, np.int64), np.zeros(len(versions), np.intp)
+        none = np.zeros(0, np.intp)  # What is joined to nothing: there may be no version.
+        rooms = [state.rooms.gather(none), *(each.room for each in versions)]
+        streamers = [state.streamers.gather(none), *(each.streamer for each in versions)]
         return View(
             now_ms=nobody,
             contexts=(Context(),),
             user_keys=nobody,
             user=Columns(state.users, nobody, Entity.USER, nobody),
             request=None,
-            room=captured(state.rooms, np.concatenate([each.room for each in versions]), Entity.ROOM, start_ms),
-            streamer=captured(
-                state.streamers, np.concatenate([each.streamer for each in versions]), Entity.STREAMER, start_ms
-            ),
+            room=captured(state.rooms, np.concatenate(rooms), Entity.ROOM, start_ms),
+            streamer=captured(state.streamers, np.concatenate(streamers), Entity.STREAMER, start_ms),
             pair=Columns(state.no_pairs, nothing, Entity.PAIR, start_ms),
         )
 

@@ -22,7 +22,7 @@ from training import recall_baselines
 from training.callable_model import CallableModel
 from training.data.examples import Examples, blank_batch
 from training.data.samples import RoomVersions, Samples
-from training.export import export, read_layout
+from training.export import export, load_signatures
 from training.export_check import export_check
 from training.heads import HEAD_NAMES
 from training.models import MODELS
@@ -173,7 +173,7 @@ def test_another_process_finds_the_same_model(case: Case):
 
 
 def test_the_layout_signature_states_what_it_reads(case: Case):
-    assert read_layout(case.exported) == case.model.layout
+    assert load_signatures(case.exported)[0] == case.model.layout
     answer = signatures(case)["layout"](probe=tf.zeros([3], tf.int32))
     assert {len(values) for values in answer.values()} == {3}
     assert ("heads" in answer) == bool(case.model.layout.heads)

@@ -12,7 +12,7 @@ All of them take B viewers in place of one where no candidate tensor is read.
 """
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
 
 import numpy as np
 import tensorflow as tf
@@ -28,20 +28,6 @@ from training.layers.visits import WATCHED
 from training.models.signatures import Signature
 
 VIEWER, STREAMER = "user.id", "streamer.id"
-
-
-class RecallModel(Protocol):
-    """What those who export, score and serve see of a recall model.
-
-    Attributes:
-        layout: The columns that the model reads; no heads.
-    """
-
-    layout: Layout
-
-    def signatures(self) -> dict[str, Signature]:
-        """The signatures to export, `layout` apart."""
-        ...
 
 
 class LearntRecall(tfrs.Model):
