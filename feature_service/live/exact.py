@@ -16,6 +16,9 @@ _LANES = 64
 """Products are computed for whole groups of rooms, so that each runs through the same loop of BLAS and equal vectors
 get equal scores, wherever they lie."""
 
+_ROW = 0xFFFFFFFF
+"""The bits of a rank that hold the row; so many rows fit into no memory."""
+
 
 @dataclass(frozen=True, slots=True)
 class Block:
@@ -34,7 +37,8 @@ class ExactIndex:
     """The k greatest inner products by the definition: every room is scored.
 
     The scores of a block are one matrix-vector product, which reads memory as fast as a core can when BLAS runs on one
-    thread; only what reaches the k-th best so far is looked at further. One thread uses it.
+    thread; only what reaches the k-th best so far is looked at further, for which a lower bound is found first. One
+    thread uses it.
     """
 
     def __init__(self, width: int) -> None:
@@ -105,21 +109,22 @@ class ExactIndex:
             Rows, intp [min(k, len)], and scores, float32, descending; equal scores by ascending row.
         """
         k = min(k, self._count)
-        rows, scores = np.zeros(0, np.intp), np.zeros(0, np.float32)
-        least = np.float32(-np.inf)
+        best, least = np.zeros(0, np.int64), np.float32(-np.inf)
         for start in range(0, self._count if k > 0 else 0, BLOCK):
             block, used = self._blocks[start // BLOCK], min(BLOCK, self._count - start)
             products = self._products(block, used, vector)
-            if not start and used > k:
-                least = np.partition(products, used - k)[used - k]
-            places = np.flatnonzero(products >= least)
-            found, their = block.rows[places], products[places]
-            rows, scores = (np.concatenate((rows, found)), np.concatenate((scores, their))) if start else (found, their)
-            if len(rows) > k:
-                kept, least = _greatest(rows, scores, k)
-                rows, scores = rows[kept], scores[kept]
-        order = np.lexsort((rows, -scores))
-        return rows[order], scores[order]
+            if not start:
+                least = _floor(products, k)
+            elif len(best) == k:
+                least = _scores(best.max(keepdims=True))[0]
+            places = (products >= least).nonzero()[0]
+            found = _ranks(products[places], block.rows[places])
+            best = np.concatenate((best, found)) if start else found
+            if len(best) > k:
+                best.partition(k - 1)
+                best = best[:k]
+        best.sort()
+        return best & _ROW, _scores(best)
 
     def vectors_of(self, rows: Rows) -> Vectors:
         """The vectors of rooms that are there, float32 [n, width]."""
@@ -169,11 +174,41 @@ class ExactIndex:
             self._slots = slots
 
 
-def _greatest(rows: Rows, scores: Vectors, k: int) -> tuple[Rows, np.float32]:
-    """Places of the k greatest scores, of those that equal the last of them the lowest rows; and the last of them."""
-    least = np.partition(scores, len(scores) - k)[len(scores) - k]
-    above, level = np.flatnonzero(scores > least), np.flatnonzero(scores == least)
-    missing = k - len(above)
-    if missing < len(level):
-        level = level[np.argpartition(rows[level], missing - 1)[:missing]]
-    return np.concatenate((above, level)), least
+def _floor(scores: Vectors, k: int) -> np.float32:
+    """A number that at least k of the scores reach, and not many more as a rule.
+
+    The k-th greatest of the maxima of disjoint groups: as many groups have a score that reaches it. With 2k groups that
+    leaves some 1.4 k scores when they lie in no order, found in half the time that a partition of all of them takes.
+    """
+    in_group = len(scores) // (2 * k)
+    if in_group < 2:
+        return np.float32(-np.inf)
+    groups = len(scores) // in_group
+    maxima = scores[: in_group * groups].reshape(in_group, groups).max(axis=0)
+    maxima.partition(groups - k)
+    return maxima[groups - k]
+
+
+def _ranks(scores: Vectors, rows: Rows) -> NDArray[np.int64]:
+    """Numbers that ascend as scores descend and, of equal scores, as rows ascend, and that hold both; int64 [n].
+
+    One column of whole numbers is sorted several times faster than two columns are.
+    """
+    falling = np.float32(0) - scores  # Of 0 and -0 it makes the same bits.
+    ranks = _turned(falling.view(np.int32)).astype(np.int64)
+    ranks <<= 32
+    ranks |= rows
+    return ranks
+
+
+def _scores(ranks: NDArray[np.int64]) -> Vectors:
+    """The scores of such numbers, float32 [n]."""
+    return np.float32(0) - _turned((ranks >> 32).astype(np.int32)).view(np.float32)
+
+
+def _turned(bits: NDArray[np.int32]) -> NDArray[np.int32]:
+    """The bits of float32 as whole numbers in the same order, and back: as they are, those of negative ones descend."""
+    turned = bits >> 31
+    turned &= 0x7FFFFFFF
+    turned ^= bits
+    return turned

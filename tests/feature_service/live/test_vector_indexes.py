@@ -148,6 +148,42 @@ def test_the_exact_index_does_not_mind_in_which_order_rooms_came(ascending: bool
     assert np.array_equal(index.search(np.ones(1, np.float32), 500)[0], best)
 
 
+def test_more_than_a_block_holds_are_found_in_whichever_block_they_lie() -> None:
+    count = 2 * BLOCK + 5
+    index = ExactIndex(1)
+    index.put(np.arange(count), np.arange(count, 0, -1, dtype=np.float32)[:, None])
+    assert np.array_equal(index.search(np.ones(1, np.float32), BLOCK + 500)[0], np.arange(BLOCK + 500))
+
+
+@pytest.mark.parametrize("every", [8, 10, 16, 20, 1000])
+def test_the_exact_index_does_not_mind_where_the_best_rooms_lie(every: int) -> None:
+    """At even distances or side by side, all others equal: a bound by groups of places must not cut any."""
+    count, generator = 20_000, np.random.default_rng(every)
+    values = np.zeros(count, np.float32)
+    values[::every] = generator.permutation(len(values[::every])) + 1
+    index = ExactIndex(1)
+    index.put(np.arange(count), values[:, None])
+    expected = np.lexsort((np.arange(count), -values))[:500]
+    assert np.array_equal(index.search(np.ones(1, np.float32), 500)[0], expected)
+
+
+def test_the_zeros_of_both_signs_are_equal_scores() -> None:
+    index = ExactIndex(1)
+    index.put(np.arange(5), np.array([[0.0], [-0.0], [0.0], [-1e-45], [1e-45]], np.float32))
+    rows, scores = index.search(np.ones(1, np.float32), 5)
+    assert rows.tolist() == [4, 0, 1, 2, 3]
+    assert scores.tolist() == [np.float32(1e-45), 0, 0, 0, np.float32(-1e-45)]
+
+
+def test_scores_of_every_magnitude_come_back_as_they_are() -> None:
+    positive = np.array([1e-45, 1e-38, 0.1, 1, 3, 1e30, np.finfo(np.float32).max, np.inf], np.float32)
+    index, falling = ExactIndex(1), np.concatenate((positive[::-1], -positive))
+    index.put(np.arange(len(falling)), falling[:, None])
+    rows, scores = index.search(np.ones(1, np.float32), len(falling))
+    assert rows.tolist() == list(range(len(falling)))
+    assert np.array_equal(scores, falling)
+
+
 def test_rooms_leave_and_come_across_blocks() -> None:
     index = ExactIndex(1)
     rows = np.arange(BLOCK + 10)
