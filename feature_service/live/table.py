@@ -1,6 +1,7 @@
 """The live table: which rooms are on air, over the room records of the state."""
 
 from collections.abc import Iterator
+from itertools import repeat
 
 import numpy as np
 from numpy.typing import NDArray
@@ -82,8 +83,8 @@ class LiveTable:
 
     def rows_of_streamers(self, streamer_keys: NDArray[np.int64], now_ms: int) -> Rows:
         """The room on air of each streamer, or 0."""
-        find = self._row_of_streamer.get
-        rows = np.array([find(key, 0) for key in streamer_keys.tolist()], np.intp)
+        found = map(self._row_of_streamer.get, streamer_keys.tolist(), repeat(0))
+        rows = np.fromiter(found, np.intp, len(streamer_keys))  # Half the time of a list that becomes an array.
         return np.where(self.mask(rows, now_ms), rows, 0)
 
     def sweep(self, now_ms: int) -> Iterator[int]:
