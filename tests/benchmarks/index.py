@@ -1,8 +1,12 @@
 """The live index beside one pass over its memory: exact at several sizes, and approximate with its recall.
 
 Times are CPU times of the calling thread with BLAS on one thread, medians, so that what else the machine does counts
-little. The memory pass is the fastest of three reductions over as many bytes (greatest number, sum of the bits, sum of
-squares), each of which reads every byte once and writes nothing; index and reductions take turns.
+little. The memory pass is the fastest of three reductions over the vectors that the index holds (greatest number, all
+bits, sum of squares), each of which reads every byte once and writes nothing; index and reductions take turns.
+
+Twice: as a service does that searches again and again, each time for another viewer, when the caches hold of the
+vectors what they can; and swept, when before each turn so much else was read that they hold nothing of them, nor much
+of the program. A service under load lies between.
 """
 
 import time
@@ -23,6 +27,9 @@ SURFACE = 12
 they know of a room. In the world `isotropic` all directions are alike: nothing to learn, the worst there is."""
 
 WORLDS = ("towers", "isotropic")
+
+SWEPT_BYTES = 64 << 20
+"""Read before each swept turn: more than the caches hold."""
 
 QUERIES = 50
 BUILD_TIMEOUT_S = 900.0
@@ -72,15 +79,11 @@ def _exact(plan: Plan, count: int) -> dict[str, Any]:
     vectors, queries = _world(plan, count, "towers")
     index = ExactIndex(plan.width)
     _fill(index, np.arange(count), vectors)
-    numbers = vectors[:count].reshape(-1)
-    words = numbers.view(np.uint32)
-    search, *passes = _alternated(
-        plan.rounds,
-        lambda turn: index.search(queries[turn % len(queries)], plan.k),
-        lambda _: numbers.max(),
-        lambda _: np.bitwise_or.reduce(words),
-        lambda _: np.dot(numbers, numbers),
-    )
+    tasks = (lambda turn: index.search(queries[turn % len(queries)], plan.k), *_memory_passes(index))
+    search, *passes = _alternated(plan.rounds, *tasks)
+    other = np.ones(SWEPT_BYTES // 4, np.float32)
+    turns = (each for task in tasks for each in (lambda _: other.max(), task))
+    swept, *swept_passes = _alternated(plan.rounds, *turns)[1::2]
     insert, remove = _writes(index, count, vectors, plan.writes)
 
     beside, _ = _alternated(
@@ -93,10 +96,24 @@ def _exact(plan: Plan, count: int) -> dict[str, Any]:
         "search_us": search,
         "memory_pass_us": min(passes),
         "ratio": search / min(passes),
+        "swept_search_us": swept,
+        "swept_memory_pass_us": min(swept_passes),
         "search_beside_writes_us": beside,
         "insert_us": insert,
         "remove_us": remove,
     }
+
+
+def _memory_passes(index: ExactIndex) -> tuple[Callable[[int], Any], ...]:
+    """What reads all vectors of the index once: the greatest number, all bits, the sum of squares."""
+    numbers = [block.vectors.reshape(-1) for block in index.watched()[0]]
+    index.unwatch()
+    words = [each.view(np.uint32) for each in numbers]
+    return (
+        lambda _: [each.max() for each in numbers],
+        lambda _: [np.bitwise_or.reduce(each) for each in words],
+        lambda _: [np.dot(each, each) for each in numbers],
+    )
 
 
 def _approximate(plan: Plan, count: int, world: str) -> dict[str, Any]:

@@ -45,10 +45,14 @@ def _recommend(numbers: Numbers) -> Iterator[str]:
 
 def _index(numbers: Numbers) -> Iterator[str]:
     yield f"Live index: top {numbers['k']} of vectors of width {numbers['width']}, one core; µs"
-    yield f"{'rooms':>10}{'exact':>9}{'memory pass':>13}{'ratio':>7}{'beside writes':>15}{'insert':>8}{'remove':>8}"
+    yield (
+        f"{'rooms':>10}{'exact':>9}{'memory pass':>13}{'ratio':>7}{'swept':>9}{'memory pass':>13}{'beside writes':>15}"
+        f"{'insert':>8}{'remove':>8}"
+    )
     for each in numbers["exact"]:
         yield (
             f"{each['rooms']:10,}{each['search_us']:9.0f}{each['memory_pass_us']:13.0f}{each['ratio']:7.2f}"
+            f"{each['swept_search_us']:9.0f}{each['swept_memory_pass_us']:13.0f}"
             f"{each['search_beside_writes_us']:15.0f}{each['insert_us']:8.1f}{each['remove_us']:8.1f}"
         )
     yield f"approximate, {numbers['probe']:.0%} of the cells visited; recall against exact, then with a tenth replaced"
