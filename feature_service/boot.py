@@ -185,7 +185,8 @@ def _pipeline(settings: Settings, servers: ModelServers, channels: Mapping[str, 
 
 def _check_names(settings: Settings) -> None:
     for scene in settings.scenes.values():
-        for part, known in (("channels", CHANNELS), ("filters", FILTERS), ("rerank", RERANKERS)):
+        parts = {"channels": CHANNELS, "channel_weights": CHANNELS, "filters": FILTERS, "rerank": RERANKERS}
+        for part, known in parts.items():
             for name in getattr(scene, part):
                 if name not in known:
                     expected = ", ".join(sorted(known))

@@ -162,9 +162,9 @@ class _Run:
         return recalled
 
     def merge(self, recalled: list[Recalled]) -> Candidates:
-        """Puts the channels' rooms together by quota, each room once."""
+        """Puts the channels' rooms together, each room once: by quota, in the order on which the channels agree."""
         scene = self._request.scene
-        merged = self._trace.candidates = merge(recalled, scene.channels, scene.rank_limit)
+        merged = self._trace.candidates = merge(recalled, scene.channels, scene.channel_weights, scene.rank_limit)
         self._stage("merge")
         return merged
 

@@ -1,5 +1,6 @@
 """Settings: behaviour in TOML, defaults in `settings.toml`; an unknown key fails by its name."""
 
+import math
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -10,6 +11,8 @@ from feature_service.features.attributes import Attribute, AttributeKind
 from feature_service.features.reducers import Entity
 
 DEFAULTS = Path(__file__).with_name("settings.toml")
+
+_REPLACED = ("channels", "channel_weights", "fusion")
 
 
 class SettingsError(ValueError):
@@ -25,6 +28,7 @@ class Scene:
         ranker: Served name of the ranking model; empty = recall order.
         rank_limit: Candidates that are ranked.
         channels: Quota of candidates by channel, in order of preference.
+        channel_weights: Weight by channel in the order of the merged candidates, 0 or more; without one, 1.
         filters: Filters, in order.
         rerank: Re-rankers, in order.
         fusion: Weight by head; a head without a weight does not count.
@@ -39,6 +43,7 @@ class Scene:
     ranker: str
     rank_limit: int
     channels: Mapping[str, int]
+    channel_weights: Mapping[str, float]
     filters: tuple[str, ...]
     rerank: tuple[str, ...]
     fusion: Mapping[str, float]
@@ -133,6 +138,8 @@ def parse(text: str, source: str) -> Settings:
         name: _build(Scene, {**every, **_table(scene, f"scenes.{name}"), "name": name}, f"scenes.{name}")
         for name, scene in _table(merged["scenes"], "scenes").items()
     }
+    for scene in scenes.values():
+        _check_weights(scene)
     settings = Settings(service, scenes, tuple(_attributes(_table(merged.get("attributes", {}), "attributes"))))
     settings.scene("")
     return settings
@@ -155,11 +162,11 @@ def _toml(text: str, source: str) -> dict[str, Any]:
 
 
 def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """Lays tables over tables; a mapping that a scene gives (channels, fusion) replaces the default one."""
+    """Lays tables over tables; a scene's mapping (`_REPLACED`) replaces the default one."""
     merged = dict(base)
     for key, value in over.items():
         held = merged.get(key)
-        nested = isinstance(held, dict) and isinstance(value, dict) and key not in ("channels", "fusion")
+        nested = isinstance(held, dict) and isinstance(value, dict) and key not in _REPLACED
         merged[key] = _merge(cast(dict[str, Any], held), cast(dict[str, Any], value)) if nested else value
     return merged
 
@@ -199,6 +206,13 @@ def _value(value: Any, kind: Any, where: str) -> Any:
         raise SettingsError(f"{where}: expected a list of names, received {value!r}")
     inner: Any = int if kind == Mapping[str, int] else float
     return {name: _value(item, inner, f"{where}.{name}") for name, item in _table(value, where).items()}
+
+
+def _check_weights(scene: Scene) -> None:
+    for name, weight in scene.channel_weights.items():
+        if not 0 <= weight < math.inf:
+            where = f"scenes.{scene.name}.channel_weights.{name}"
+            raise SettingsError(f"{where}: expected a number of 0 or more, received {weight!r}")
 
 
 def _attributes(table: Mapping[str, Any]) -> list[Attribute]:

@@ -76,7 +76,7 @@ class Recalled:
 
 @dataclass(frozen=True, slots=True)
 class Candidates:
-    """The merged candidates, best quota first.
+    """The merged candidates, best first.
 
     Attributes:
         rows: Rows of rooms, each once, intp [n].

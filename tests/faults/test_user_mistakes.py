@@ -39,6 +39,7 @@ def taken_port() -> Iterator[int]:
         ("[scenes.home]\nrankr = 'mmoe'\n", "scenes.home.rankr: unknown key"),
         ("[service]\nmax_k = 'many'\n", "service.max_k: expected int, received 'many'"),
         ("[scenes.home.channels]\nhott = 3\n", "scenes.home.channels: expected "),
+        ("[scenes.home.channel_weights]\nhott = 3\n", "scenes.home.channel_weights: expected "),
         ("[scenes.home]\nfilters = ['blockd']\n", "scenes.home.filters: expected "),
         ("[service\n", "expected TOML"),
     ],

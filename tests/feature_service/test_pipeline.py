@@ -311,6 +311,17 @@ async def test_scene_whose_ranker_does_not_serve_shows_recall_order(platform: Li
     assert degraded(outcome) == {"rank": ("no version of mmoe serves", "recall order")}
 
 
+async def test_recall_order_goes_by_the_weights_of_the_scene(platform: LivePlatform) -> None:
+    channels = {"finds": Finds(platform, "anna/1", "ben/1"), "reverses": Reverses()}
+    async with pipeline_of(channels) as pipeline:
+        alike = await answer(pipeline, platform, {}, channels={"finds": 2, "reverses": 2})
+        trusting = await answer(
+            pipeline, platform, {}, channels={"finds": 2, "reverses": 2}, channel_weights={"reverses": 2.0}
+        )
+    assert rooms(alike) == ["anna/1", "ben/1"]  # A tie goes to the first channel's first.
+    assert rooms(trusting) == ["ben/1", "anna/1"]
+
+
 async def test_predictions_of_another_shape_leave_recall_order(catalog: Catalog, platform: LivePlatform) -> None:
     async with ranked_by(catalog, platform, "anna/1", "ben/1") as (server, pipeline, models):
         server.models["mmoe"].compute["serving_default"] = lambda version, inputs: np.zeros((1, 7), np.float32)

@@ -36,6 +36,12 @@ def test_the_channels_of_a_scene_replace_the_default_ones(tmp_path: Path) -> Non
     assert len(settings.scene("home").channels) > 1
 
 
+def test_the_weights_of_a_scene_replace_the_default_ones(tmp_path: Path) -> None:
+    settings = _loaded(tmp_path, "[scenes.home.channel_weights]\nhot = 3\n")
+    assert settings.scene("home").channel_weights == {"hot": 3.0}
+    assert settings.scene("following").channel_weights == load().scene("following").channel_weights != {}
+
+
 def test_attributes_are_declared_by_entity(tmp_path: Path) -> None:
     settings = _loaded(
         tmp_path,
@@ -65,6 +71,18 @@ def test_an_unknown_scene_is_refused_with_the_known_ones() -> None:
         ("scenes = 3", "scenes: expected a table, received 3"),
         ("attributes = 3", "attributes: expected a table, received 3"),
         ("[scene.channels]\nhot = 'many'", "scenes.home.channels.hot: expected int, received 'many'"),
+        (
+            "[scene.channel_weights]\nhot = -1",
+            "scenes.home.channel_weights.hot: expected a number of 0 or more, received -1.0",
+        ),
+        (
+            "[scene.channel_weights]\nhot = nan",
+            "scenes.home.channel_weights.hot: expected a number of 0 or more, received nan",
+        ),
+        (
+            "[scenes.home.channel_weights]\nhot = inf",
+            "scenes.home.channel_weights.hot: expected a number of 0 or more, received inf",
+        ),
         ("[scenes.home]\nrank_limits = 3", "scenes.home.rank_limits: unknown key"),
         ("[scenes.home]\nfilters = 'live'", "scenes.home.filters: expected a list of names, received 'live'"),
         ("[scenes.home]\nfilters = [1]", "scenes.home.filters: expected a list of names, received [1]"),

@@ -68,12 +68,15 @@ def ask(questions: Questions, scorer: Scorer, rooms: RoomVersions, most: int) ->
     return Found(tuple(places), tuple(kept), query_us)
 
 
-def merged(found: Mapping[str, Found], quotas: Mapping[str, int], limit: int) -> list[Candidates]:
+def merged(
+    found: Mapping[str, Found], quotas: Mapping[str, int], weights: Mapping[str, float], limit: int
+) -> list[Candidates]:
     """The candidates of each question, as the service merges them.
 
     Args:
         found: By channel.
         quotas: As of a scene; only channels that are in it take part.
+        weights: As of a scene.
         limit: Candidates at most.
     """
     channels = {name: each for name, each in found.items() if name in quotas}
@@ -82,6 +85,7 @@ def merged(found: Mapping[str, Found], quotas: Mapping[str, int], limit: int) ->
         merge(
             [Recalled(name, each.places[number], each.scores[number]) for name, each in channels.items()],
             quotas,
+            weights,
             limit,
         )
         for number in range(questions)

@@ -237,12 +237,12 @@ def _ranking(
 ) -> tuple[Found, Found, float]:
     """The merged candidates in the order of the merge and in that of the ranker, and the seconds of its training."""
     dataset = protocol.dataset
-    quotas = quotas_of(channels)
+    quotas, weights = quotas_of(channels), load_settings().scene("").channel_weights
     on_step(f"ranker, seed {seed}")
     parts = [
         describe(
             questions,
-            merged({name: getattr(asked, part) for name, asked in channels.items()}, quotas, budget),
+            merged({name: getattr(asked, part) for name, asked in channels.items()}, quotas, weights, budget),
             dataset.rooms,
             log=dataset.about.log,
             catalog=dataset.catalog,
