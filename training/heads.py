@@ -1,12 +1,25 @@
 """The heads: what a ranker predicts of an impression, and how its label comes from the events that follow."""
 
 from dataclasses import dataclass
+from enum import Enum
 from types import MappingProxyType
 
 from feature_service.features.events import EventKind
 
 LONG_WATCH_MS = 60_000
 """A visit of at least this long is a long watch."""
+
+
+class Form(Enum):
+    """What kind of quantity a head predicts.
+
+    PROBABILITY: of a binary label. DURATION: seconds of something that began, which may have been cut off (censored).
+    AMOUNT: a sum that is mostly zero.
+    """
+
+    PROBABILITY = "probability"
+    DURATION = "duration"
+    AMOUNT = "amount"
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,18 +29,23 @@ class Head:
     Attributes:
         doc: What a positive is.
         kind: The event that decides the label.
-        binary: A probability; otherwise a non-negative amount in `unit`.
-        unit: Unit of the prediction.
         window_s: An event counts up to this long after the impression, seconds.
+        form: What kind of quantity it is.
+        unit: Unit of the prediction.
         given_enter: The label exists only for impressions that were entered (the others are masked).
     """
 
     doc: str
     kind: EventKind
     window_s: int
-    binary: bool = True
+    form: Form = Form.PROBABILITY
     unit: str = "probability"
     given_enter: bool = False
+
+    @property
+    def binary(self) -> bool:
+        """Whether the label is 0 or 1, and the prediction a probability."""
+        return self.form is Form.PROBABILITY
 
 
 HEADS = MappingProxyType(
@@ -38,13 +56,20 @@ HEADS = MappingProxyType(
             "Watched time of the visit, if entered.",
             EventKind.LEAVE,
             window_s=7200,
-            binary=False,
+            form=Form.DURATION,
             unit="seconds",
             given_enter=True,
         ),
         "like": Head("The viewer liked.", EventKind.LIKE, window_s=7200),
         "comment": Head("The viewer commented.", EventKind.COMMENT, window_s=7200),
         "gift": Head("The viewer sent a gift.", EventKind.GIFT, window_s=7200),
+        "gift_value": Head(
+            "What the gifts of the visit were worth, 0 without one.",
+            EventKind.GIFT,
+            window_s=7200,
+            form=Form.AMOUNT,
+            unit="coins",
+        ),
         "follow": Head("The viewer followed the streamer.", EventKind.FOLLOW, window_s=7200),
         "share": Head("The viewer shared the room.", EventKind.SHARE, window_s=7200),
     }

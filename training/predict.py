@@ -12,13 +12,16 @@ from training.models.ranking.base import Ranker
 from training.models.signatures import tensor_specs
 
 
-def predict(model: Ranker, samples: Samples, batch_slates: int = 512) -> NDArray[np.float32]:
+def predict(
+    model: Ranker, samples: Samples, batch_slates: int = 512, *, calibrated: bool = True
+) -> NDArray[np.float32]:
     """A ranker's predictions for every impression.
 
     Args:
         model: The ranker.
         samples: Impressions; their tensors may hold more columns than the model reads.
         batch_slates: Slates at once.
+        calibrated: As they are served; False = as they were learnt.
 
     Returns:
         float32 [N, heads], columns as `model.layout.heads`.
@@ -28,7 +31,11 @@ def predict(model: Ranker, samples: Samples, batch_slates: int = 512) -> NDArray
     """
     examples = Examples.of(samples, model.layout)
     specs = tensor_specs(model.layout)
-    function = tf.function(model.predictions, input_signature=[specs, tf.TensorSpec([None], tf.int32)])
+
+    @tf.function(input_signature=[specs, tf.TensorSpec([None], tf.int32)])
+    def function(tensors: dict[str, tf.Tensor], slate: tf.Tensor) -> tf.Tensor:
+        return model.predictions(tensors, slate) if calibrated else model.uncalibrated(model.raw(tensors, slate))
+
     parts = [np.zeros((0, len(model.layout.heads)), np.float32)]
     for batch in examples.batches(batch_slates, np.arange(len(examples))):
         tensors = {name: tf.constant(batch[name]) for name in specs}

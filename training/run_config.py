@@ -11,6 +11,7 @@ import tf_keras as keras
 
 from feature_service.features.layout import HISTORY_FLOATS, HISTORY_IDS, Layout, TensorLayout
 from training.heads import HEADS
+from training.layers.balance import BALANCES
 from training.layers.blueprint import HISTORY_TENSORS, USER_TENSORS, InputSizes
 from training.models import MODELS
 from training.models.recall import SolvedRecall
@@ -50,6 +51,7 @@ class TrainingOptions:
         batch_slates: Slates a batch, with all their candidates.
         epochs: Passes over the training samples, at most.
         patience: Epochs without a better validation loss after which training stops.
+        balance: How a ranker's heads are weighed against each other: one of `training.layers.balance.BALANCES`.
     """
 
     optimizer: str = "adam"
@@ -57,6 +59,7 @@ class TrainingOptions:
     batch_slates: int = 512
     epochs: int = 5
     patience: int = 1
+    balance: str = "fixed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,6 +135,9 @@ def parse_config(table: Mapping[str, Any], source: str) -> RunConfig:
     if run.training.optimizer not in OPTIMIZERS:
         received = run.training.optimizer
         raise ConfigError(f"{source}: training.optimizer: expected one of {list(OPTIMIZERS)}, received {received!r}")
+    if run.training.balance not in BALANCES:
+        received = run.training.balance
+        raise ConfigError(f"{source}: training.balance: expected one of {list(BALANCES)}, received {received!r}")
     return run
 
 

@@ -18,7 +18,9 @@ from training.data.samples import RoomVersions, Samples
 from training.heads import HEAD_NAMES
 from training.layers.fitted import Encodings, Fitted, fit
 from training.models import MODELS
+from training.models.ranking import Ranker
 from training.models.recall import RECALL, LearntRecall, SolvedRecall
+from training.predict import predict
 from training.recall_baselines import Enters
 from training.run_config import OPTIMIZERS, ConfigError, RunConfig, choose
 from training.solve import solve
@@ -232,7 +234,19 @@ class _Run:
                 for name, value in history[-1].items():
                     tf.summary.scalar(name, value)
         writer.close()
+        if isinstance(self.model, Ranker):
+            self._calibrate(self.model)
         (self.directory / HISTORY_FILE).write_text(json.dumps(history, indent=1) + "\n", encoding="utf-8")
+
+    def _calibrate(self, model: Ranker) -> None:
+        """Fits the calibration of the best epoch on the validation samples, and keeps it with that epoch's weights."""
+        best = tf.train.Checkpoint(model=model)
+        best.read(str(self.directory / BEST)).expect_partial()
+        samples = self.validation.samples
+        candidates, heads = samples.candidates, self.validation.heads
+        predicted = predict(model, samples, calibrated=False)
+        model.calibration.fit(predicted, candidates.labels[:, heads], candidates.mask[:, heads])
+        best.write(str(self.directory / BEST))
 
     def _epoch(self, epoch: int) -> dict[str, float]:
         """One pass over the training slates in an order that seed and epoch alone decide, then the validation loss."""

@@ -77,7 +77,7 @@ class RunFiles:
             **{f"vocabularies/{name}": keys for name, keys in fitted.vocabularies.items()},
             **{f"means/{name}": values for name, values in fitted.means.items()},
             **{f"scales/{name}": values for name, values in fitted.scales.items()},
-            **{f"priors/{name}": np.float64(value) for name, value in fitted.priors.items()},
+            **{f"priors/{name}": values for name, values in fitted.priors.items()},
         )
         (directory / RUN_FILE).write_text(json.dumps(self._description(), indent=1) + "\n", encoding="utf-8")
 
@@ -128,8 +128,7 @@ def _fitted(arrays: dict[str, np.ndarray]) -> Fitted:
     def part(prefix: str) -> dict[str, np.ndarray]:
         return {name.removeprefix(prefix): values for name, values in arrays.items() if name.startswith(prefix)}
 
-    priors = {name: float(value) for name, value in part("priors/").items()}
-    return Fitted(part("vocabularies/"), part("means/"), part("scales/"), priors)
+    return Fitted(part("vocabularies/"), part("means/"), part("scales/"), part("priors/"))
 
 
 def blueprint_of(config: RunConfig, layout: Layout, encodings: Encodings, fitted: Fitted) -> Blueprint:
@@ -140,6 +139,7 @@ def blueprint_of(config: RunConfig, layout: Layout, encodings: Encodings, fitted
         fitted=fitted,
         sizes=config.inputs,
         head_weights={head: config.heads[head] for head in layout.heads},
+        balance=config.training.balance,
     )
 
 

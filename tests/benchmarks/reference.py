@@ -22,6 +22,7 @@ from training.heads import HEAD_NAMES
 from training.layers.fitted import Fitted, encodings_of
 from training.models import MODELS
 from training.models.recall.base import Solution, SolvedRecall
+from training.outputs import output_of
 from training.run_config import RunConfig, parse_config
 from training.trained import Model, RunFiles, blueprint_of, build
 
@@ -115,7 +116,7 @@ def _fitted(layout: Layout) -> Fitted:
         vocabularies={name: _keys(name, sizes.get(name, 100)) for name in sorted(vocabularies)},
         means={column.name: np.zeros(column.width, np.float32) for column in numbers},
         scales={column.name: np.ones(column.width, np.float32) for column in numbers},
-        priors=dict.fromkeys(layout.heads, 0.0),
+        priors={head: np.zeros(output_of(head).size, np.float32) for head in layout.heads},
     )
 
 

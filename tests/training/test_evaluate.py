@@ -43,6 +43,7 @@ def samples_of(
             position=np.zeros(rows, np.int16),
             propensity=np.zeros(rows, np.float32),
             sampled=drawn,
+            censored=np.zeros(rows, bool),
             labels=label,
             mask=mask,
         ),

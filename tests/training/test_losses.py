@@ -13,11 +13,12 @@ from training.losses import (
     append_correction,
     binary_cross_entropy,
     frequency_slots,
+    log_normal_loss,
     log_sampling_probability,
-    log_squared_error,
     mixture_log_probability,
     product_cross_entropy,
     update_frequencies,
+    zero_inflated_loss,
 )
 
 
@@ -35,9 +36,41 @@ def test_binary_cross_entropy_is_the_mean_over_what_is_not_masked():
     assert float(loss) == pytest.approx((-log(sigmoid(3)) - log(1 - sigmoid(4))) / 2, rel=1e-5)
 
 
-def test_log_squared_error_compares_orders_of_magnitude():
-    loss = log_squared_error(vector(0.0, 99.0), vector(1.0, log1p(99.0)))
-    assert float(loss) == pytest.approx(0.5)  # ((0 - 1)² + 0²) / 2
+RAW_ONE = log(exp(1.0) - 1.0)
+"""The raw spread whose softplus is 1."""
+
+
+def test_a_duration_that_was_seen_to_its_end_costs_its_squared_distance_in_spreads():
+    labels = tf.constant([[0.0, 0.0], [99.0, 0.0]])
+    loss = log_normal_loss(labels, tf.constant([[1.0, RAW_ONE], [log1p(99.0), RAW_ONE]]))
+    assert float(loss) == pytest.approx(0.25)  # σ = 1: (½ (0 − 1)² + ½ 0²) / 2, and log σ = 0.
+
+
+def test_a_duration_that_was_cut_off_costs_the_surprise_that_it_lasted_so_long():
+    def cost(mu: float) -> float:
+        return float(log_normal_loss(tf.constant([[99.0, 1.0]]), tf.constant([[mu, RAW_ONE]])))
+
+    assert cost(log1p(99.0)) == pytest.approx(log(2.0), rel=1e-5)  # Half of all last longer than the median.
+    assert cost(log1p(99.0) + 30.0) == pytest.approx(0.0, abs=1e-6)
+    # Far beyond float32's reach of erfc the surprise is that of the asymptote: ½z² + log z + ½ log 2π.
+    assert cost(log1p(99.0) - 40.0) == pytest.approx(800.0 + log(40.0) + 0.5 * log(2 * np.pi), rel=1e-3)
+
+
+@pytest.mark.parametrize("z", [-3.0, 4.9, 5.1, 12.0])
+def test_the_surprise_of_a_cut_has_a_finite_gradient(z: float):
+    outputs = tf.constant([[log1p(99.0) - z, RAW_ONE]])
+    with tf.GradientTape() as tape:
+        tape.watch(outputs)
+        loss = log_normal_loss(tf.constant([[99.0, 1.0]]), outputs)
+    gradient = tape.gradient(loss, outputs).numpy()  # pyright: ignore[reportAttributeAccessIssue]
+    assert np.isfinite(gradient).all()
+    assert gradient[0, 0] <= 0.0
+
+
+def test_an_amount_of_zero_says_only_that_there_was_none():
+    loss = zero_inflated_loss(vector(0.0, 8.0), tf.constant([[2.0, 5.0, 1.0], [2.0, log(8.0), RAW_ONE]]))
+    # −log(1 − σ(2)) of the first; −log σ(2) and a law that is right at its mean, with σ = 1, of the second.
+    assert float(loss) == pytest.approx((-log(1 - sigmoid(2)) - log(sigmoid(2))) / 2, rel=1e-5)
 
 
 def test_product_cross_entropy_is_that_of_the_product():
@@ -66,20 +99,27 @@ def test_a_conversion_without_a_click_teaches_the_click_alone():
     assert tape.gradient(loss, pairs).numpy()[0] == pytest.approx([0.0, 0.0], abs=1e-6)  # pyright: ignore[reportAttributeAccessIssue]
 
 
-@pytest.mark.parametrize("loss", [binary_cross_entropy, log_squared_error])
-def test_a_masked_example_has_no_gradient(loss):
-    outputs = vector(0.3, -2.0, 5.0)
+LOSSES = [
+    (binary_cross_entropy, [1, 0, 1], [0.3, -2.0, 5.0]),
+    (log_normal_loss, [[9, 0], [5, 1], [3, 1]], [[0.3, 1.0], [-2.0, 1.0], [5.0, 1.0]]),
+    (zero_inflated_loss, [9, 0, 3], [[0.3, 1.0, 1.0], [-2.0, 1.0, 1.0], [5.0, 1.0, 1.0]]),
+]
+
+
+@pytest.mark.parametrize(("loss", "labels", "raw"), LOSSES)
+def test_a_masked_example_has_no_gradient(loss, labels, raw):
+    outputs = tf.constant(raw, tf.float32)
     with tf.GradientTape() as tape:
         tape.watch(outputs)
-        value = loss(vector(1, 0, 1), outputs, vector(1, 0, 1))
+        value = loss(tf.constant(labels, tf.float32), outputs, vector(1, 0, 1))
     gradient = tape.gradient(value, outputs).numpy()  # pyright: ignore[reportAttributeAccessIssue]
-    assert gradient[1] == 0.0
-    assert gradient[0] != 0.0
+    assert not gradient[1].any()
+    assert gradient[0].any()
 
 
-@pytest.mark.parametrize("loss", [binary_cross_entropy, log_squared_error])
-def test_a_batch_without_labels_costs_nothing(loss):
-    assert float(loss(vector(1, 0), vector(2.0, 2.0), vector(0, 0))) == 0.0
+@pytest.mark.parametrize(("loss", "labels", "raw"), LOSSES)
+def test_a_batch_without_labels_costs_nothing(loss, labels, raw):
+    assert float(loss(tf.constant(labels, tf.float32), tf.constant(raw, tf.float32), vector(0, 0, 0))) == 0.0
 
 
 def test_the_gradient_of_binary_cross_entropy_is_probability_minus_label():

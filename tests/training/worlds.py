@@ -106,6 +106,7 @@ def toy_world(slates: int, *, seed: int, candidates: int = 8, start_ms: int = 0)
             position=np.tile(np.arange(candidates, dtype=np.int16), slates),
             propensity=np.zeros(len(slate), np.float32),
             sampled=np.zeros(len(slate), np.bool_),
+            censored=np.zeros(len(slate), np.bool_),
             labels=labels,
             mask=mask,
         ),

@@ -191,6 +191,7 @@ def _samples(
         position=np.full(len(every), -1, np.int16),
         propensity=np.zeros(len(every), np.float32),
         sampled=labels[:, enter] == 0,
+        censored=np.zeros(len(every), np.bool_),
         labels=labels,
         mask=mask,
     )

@@ -123,6 +123,7 @@ class ChunkBuffer:
             position=np.array([event.position for event in events], np.int16),
             propensity=np.array([event.propensity for event in events], np.float32),
             sampled=np.array([event.sampled for event in events], np.bool_),
+            censored=np.zeros(len(events), np.bool_),
             labels=np.zeros((len(events), len(HEAD_NAMES)), np.float32),
             mask=np.zeros((len(events), len(HEAD_NAMES)), np.bool_),
         )

@@ -12,8 +12,8 @@ from training.data.samples import Samples
 from training.heads import HEAD_NAMES
 
 Batch = dict[str, NDArray[Any]]
-"""Packed tensors by name; `slate` int32 [N]; `labels` float32 and `mask` bool [N, heads]; `entered` bool [N];
-`streamer` int64 [N]; `user` and `time_ms` int64 [U]; `step` int64 scalar."""
+"""Packed tensors by name; `slate` int32 [N]; `labels` float32 and `mask` bool [N, heads]; `entered` and `censored`
+bool [N]; `position` int32 [N]; `streamer` int64 [N]; `user` and `time_ms` int64 [U]; `step` int64 scalar."""
 
 
 class LayoutMismatchError(ValueError):
@@ -105,6 +105,8 @@ class Examples:
             "labels": candidates.labels[rows][:, self.heads],
             "mask": candidates.mask[rows][:, self.heads],
             "entered": candidates.entered[rows],
+            "censored": candidates.censored[rows],
+            "position": candidates.position[rows].astype(np.int32),
             "streamer": candidates.streamer[rows],
             "user": self.samples.slates.user[slates],
             "time_ms": self.samples.slates.time_ms[slates],
@@ -129,6 +131,8 @@ def blank_batch(layout: Layout) -> Batch:
         "labels": np.zeros((2, len(layout.heads)), np.float32),
         "mask": np.ones((2, len(layout.heads)), np.bool_),
         "entered": np.zeros(2, np.bool_),
+        "censored": np.zeros(2, np.bool_),
+        "position": np.full(2, -1, np.int32),
         "streamer": np.zeros(2, np.int64),
         "user": np.zeros(1, np.int64),
         "time_ms": np.zeros(1, np.int64),

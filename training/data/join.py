@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from feature_service.features.events import EventKind
 from feature_service.features.schema import key_of
-from training.heads import HEAD_NAMES, HEADS, LONG_WATCH_MS, Head
+from training.heads import HEAD_NAMES, HEADS, LONG_WATCH_MS, Form, Head
 
 JOIN_COLUMNS = (
     "event_id",
@@ -20,9 +20,13 @@ JOIN_COLUMNS = (
     "streamer_id",
     "request_id",
     "watch_ms",
+    "gift_value",
     "sampled",
 )
 """The columns of the log that the join reads."""
+
+CUT_MS = 1_000
+"""A visit that ended at most this long before its room, or after it, was cut off by the room's end."""
 
 Ints = NDArray[np.int64]
 
@@ -35,16 +39,18 @@ class Labels:
         event: Position of each impression in the log, int64 [M], ascending.
         labels: A column a head of `training.heads.HEADS`, float32 [M, heads]; 0 where masked.
         mask: Whether the label exists, bool [M, heads].
+        censored: Whether the visit ended with its room, so that it could have lasted longer, bool [M].
     """
 
     event: Ints
     labels: NDArray[np.float32]
     mask: NDArray[np.bool_]
+    censored: NDArray[np.bool_]
 
-    def of(self, event: Ints) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-        """Labels and mask of the impressions at these positions, int64 [N]."""
+    def of(self, event: Ints) -> "Labels":
+        """The labels of the impressions at these positions, int64 [N]."""
         rows = np.searchsorted(self.event, event)
-        return self.labels[rows], self.mask[rows]
+        return Labels(event, self.labels[rows], self.mask[rows], self.censored[rows])
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +82,10 @@ def join(table: pa.Table, heads: Sequence[str] | None = None) -> Labels:
     * A head is masked where its window reaches beyond the end of the log, whatever happened until then: to keep only
       the early positives would bias the last hours.
     * Of several visits after one impression the longest counts. A visit that has no leave within the window (it goes
-      on, or the leave was lost) has no watch time and no long watch. One that ended with its room counts as it is. One
-      whose enter came after its own window is not the impression's; in a log without enters a leave tells of both.
+      on, or the leave was lost) has no watch time and no long watch. One that ended with its room counts as it is, and
+      is told as censored. One whose enter came after its own window is not the impression's; in a log without enters a
+      leave tells of both.
+    * What gifts were worth adds up.
     * An impression whose event id was there before has no label and takes no event: replay leaves it out.
 
     Args:
@@ -100,7 +108,10 @@ def join(table: pa.Table, heads: Sequence[str] | None = None) -> Labels:
             continue
         head = HEADS[name]
         mature = remaining_ms >= head.window_s * 1000
-        if head.kind is EventKind.LEAVE:
+        if head.form is Form.AMOUNT:
+            labels[:, column] = credited.total(head, log.gift_value)
+            mask[:, column] = mature
+        elif head.kind is EventKind.LEAVE:
             left = credited.happened(head) & (entered | (not has_enters))
             watch_ms = np.where(left, credited.longest(head, log.watch_ms), 0)
             labels[:, column] = watch_ms >= LONG_WATCH_MS if head.binary else watch_ms / 1000
@@ -110,7 +121,8 @@ def join(table: pa.Table, heads: Sequence[str] | None = None) -> Labels:
             mask[:, column] = mature
     mask[log.repeated[impressions]] = False
     labels[~mask] = 0
-    return Labels(impressions, labels, mask)
+    censored = credited.cut_off(HEADS["watch_time"]) & mask[:, HEAD_NAMES.index("watch_time")]
+    return Labels(impressions, labels, mask, censored)
 
 
 def enters_of(table: pa.Table) -> EnterColumns:
@@ -139,13 +151,16 @@ def enters_of(table: pa.Table) -> EnterColumns:
 class _Log:
     """The columns of a log as numbers.
 
-    `by_*` say which events belong together, -1 = by another rule; `repeated` which impressions were there before.
+    `by_*` say which events belong together, -1 = by another rule; `repeated` which impressions were there before;
+    `room_end_ms` when the room of each event went off air, at the end of time where it is not known.
     """
 
     kind: NDArray[np.int8]
     repeated: NDArray[np.bool_]
     time_ms: Ints
     watch_ms: Ints
+    gift_value: NDArray[np.float64]
+    room_end_ms: Ints
     by_request: Ints
     by_room: Ints
     follow_by_request: Ints
@@ -167,6 +182,8 @@ class _Log:
             repeated=repeated,
             time_ms=table["time_ms"].to_numpy(),
             watch_ms=table["watch_ms"].to_numpy(),
+            gift_value=table["gift_value"].to_numpy(),
+            room_end_ms=_ends(kind, room, table["time_ms"].to_numpy()),
             by_request=np.where(apart, -1, _pairs(request, room)),
             by_room=np.where(shown, _pairs(user, room), -1),
             follow_by_request=np.where(apart, -1, _pairs(request, streamer)),
@@ -195,6 +212,20 @@ class _Credits:
         greatest = np.zeros(len(self._impressions), np.int64)
         np.maximum.at(greatest, rows, amounts[events])
         return greatest
+
+    def total(self, head: Head, amounts: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The sum of the amounts of the head's events after each impression, float64 [M]."""
+        rows, events = self._within(head)
+        return np.bincount(rows, amounts[events], minlength=len(self._impressions)).astype(np.float64)
+
+    def cut_off(self, head: Head) -> NDArray[np.bool_]:
+        """Whether the longest visit after each impression ended with its room, bool [M]."""
+        rows, events = self._within(head)
+        log, longest = self._log, self.longest(head, self._log.watch_ms)
+        ended = log.time_ms[events] >= log.room_end_ms[events] - CUT_MS
+        found = np.zeros(len(self._impressions), np.bool_)
+        found[rows[ended & (log.watch_ms[events] == longest[rows])]] = True
+        return found
 
     def _within(self, head: Head) -> tuple[Ints, Ints]:
         """Impression row and log position of each event that counts for the head."""
@@ -236,6 +267,14 @@ def _latest_before(group: Ints, time_ms: Ints, impressions: Ints, events: Ints) 
     rows, found = order[passed[places]], both[order[places]]
     same = (group[both[rows]] == group[found]) & (group[found] >= 0)
     return rows[same], found[same]
+
+
+def _ends(kind: NDArray[np.int8], room: Ints, time_ms: Ints) -> Ints:
+    """When the room of each event went off air for the first time, int64 [L]."""
+    ends = np.full(int(room.max(initial=-1)) + 1, np.iinfo(np.int64).max, np.int64)
+    off = np.isin(kind, (EventKind.ROOM_ENDED, EventKind.ROOM_BLOCKED))
+    np.minimum.at(ends, room[off], time_ms[off])
+    return ends[room]
 
 
 def _repeated(event_id: pa.ChunkedArray, among: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -89,7 +89,7 @@ def _write(
     """Replays the log into shards; returns the number of room versions."""
     room_versions = 0
     for chunk in replay.chunks(_reported(events, replay.counts, on_progress) if on_progress else events):
-        writer.chunk(chunk, *labels.of(chunk.event))
+        writer.chunk(chunk, labels.of(chunk.event))
         rooms = replay.room_versions()
         room_versions += len(rooms.room)
         writer.rooms(rooms)

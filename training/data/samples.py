@@ -46,6 +46,7 @@ class Candidates:
         position: Place in the slate, int16 [N]; -1 = unknown.
         propensity: Probability of being shown there, float32 [N]; 0 = not logged.
         sampled: Not shown but drawn among the rooms live then, bool [N].
+        censored: Whether the visit ended with the room, so that it could have lasted longer, bool [N].
         labels: A column a head of `training.heads.HEADS`, float32 [N, heads]; 0 where masked.
         mask: Whether the label exists, bool [N, heads].
     """
@@ -57,6 +58,7 @@ class Candidates:
     position: NDArray[np.int16]
     propensity: NDArray[np.float32]
     sampled: NDArray[np.bool_]
+    censored: NDArray[np.bool_]
     labels: NDArray[np.float32]
     mask: NDArray[np.bool_]
 

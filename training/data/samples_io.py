@@ -15,7 +15,7 @@ from pyarrow import fs
 from feature_service.features.layout import CANDIDATE_TENSORS, Layout, LayoutError
 from training.data.chunks import Chunk, item_shape
 from training.data.errors import DataError
-from training.data.join import EnterColumns
+from training.data.join import EnterColumns, Labels
 from training.data.locations import first_line, locate
 from training.data.samples import Candidates, RoomVersions, Samples, Slates
 
@@ -25,7 +25,7 @@ SETTINGS = "settings.toml"
 
 _KINDS = ("slates", "candidates", "rooms", "enters")
 _CANDIDATE_COLUMNS = ("slate", "room", "streamer", "position", "propensity", "sampled")
-_LABEL_COLUMNS = ("labels", "mask")
+_LABEL_COLUMNS = ("labels", "mask", "censored")
 _ENTER_COLUMNS = ("time_ms", "user", "streamer", "room", "watch_ms")
 _ROOM_COLUMNS = ("room", "streamer", "start_ms", "stop_ms")
 
@@ -91,12 +91,13 @@ class SampleWriter:
             self._filesystem.delete_file(f"{self._folder}/{name}")
         self._text(LAYOUT, json.dumps(layout.to_strings(), indent=2) + "\n")
 
-    def chunk(self, chunk: Chunk, labels: NDArray[np.float32], mask: NDArray[np.bool_]) -> None:
-        """Writes a shard of slates and one of their candidates, with labels and mask [N, heads]."""
+    def chunk(self, chunk: Chunk, labels: Labels) -> None:
+        """Writes a shard of slates and one of their candidates, with their labels."""
         slates, candidates = chunk.slates, chunk.candidates
         self._shard("slates", {**slates.tensors, "time_ms": slates.time_ms, "user": slates.user})
         columns = {name: getattr(candidates, name) for name in _CANDIDATE_COLUMNS}
-        self._shard("candidates", {**candidates.tensors, **columns, "labels": labels, "mask": mask})
+        columns |= {name: getattr(labels, name) for name in _LABEL_COLUMNS}
+        self._shard("candidates", {**candidates.tensors, **columns})
 
     def rooms(self, rooms: RoomVersions) -> None:
         """Writes a shard of room versions; an empty one only if there is none yet, to say their columns."""

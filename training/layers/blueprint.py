@@ -41,6 +41,7 @@ class Blueprint:
         fitted: Statistics of the training samples.
         sizes: Sizes of the input layers.
         head_weights: Weight of each head's loss, by head.
+        balance: How the heads' losses are weighed against each other, see `training.layers.balance`.
     """
 
     layout: Layout
@@ -48,6 +49,7 @@ class Blueprint:
     fitted: Fitted
     sizes: InputSizes
     head_weights: Mapping[str, float]
+    balance: str = "fixed"
 
     @property
     def user_layout(self) -> Layout:

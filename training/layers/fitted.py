@@ -9,12 +9,11 @@ from numpy.typing import NDArray
 from feature_service.features.layout import Layout, TensorLayout
 from feature_service.features.schema import Encoding, Feature
 from training.data.samples import Samples
-from training.heads import HEAD_NAMES, HEADS
+from training.heads import HEAD_NAMES
+from training.outputs import output_of
 
 Encodings = Mapping[str, tuple[Encoding, str]]
 """How a model takes each feature in: encoding and, of an id, the vocabulary that its keys belong to (else "")."""
-
-_LEAST_RATE = 1e-5
 
 
 def encodings_of(features: Iterable[Feature]) -> Encodings:
@@ -30,13 +29,13 @@ class Fitted:
         vocabularies: The keys that were seen often enough, int64 [K], ascending, by vocabulary.
         means: Mean of each float feature by name, float32 [width]; of a LOG feature, of log1p.
         scales: Its standard deviation by name, float32 [width], 1 where the values do not vary.
-        priors: What a head's output starts from: the logit of its base rate or, of an amount, its mean log1p.
+        priors: What a head's raw outputs start from, float32 [outputs] by head, see `training.outputs`.
     """
 
     vocabularies: Mapping[str, NDArray[np.int64]]
     means: Mapping[str, NDArray[np.float32]]
     scales: Mapping[str, NDArray[np.float32]]
-    priors: Mapping[str, float]
+    priors: Mapping[str, NDArray[np.float32]]
 
 
 def fit(samples: Samples, layout: Layout, encodings: Encodings, *, min_count: int) -> Fitted:
@@ -91,11 +90,8 @@ def _frequent(keys: NDArray[np.int64], min_count: int) -> NDArray[np.int64]:
     return unique[(counts >= min_count) & (unique != 0)]
 
 
-def _prior(samples: Samples, head: str) -> float:
-    """Logit of the base rate or, of an amount, the mean log1p, over the impressions that have the label."""
+def _prior(samples: Samples, head: str) -> NDArray[np.float32]:
+    """What the head's outputs start from, over the impressions that have the label."""
     column = HEAD_NAMES.index(head)
     labels = samples.candidates.labels[samples.candidates.mask[:, column], column].astype(np.float64)
-    if not HEADS[head].binary:
-        return float(np.log1p(labels).mean()) if len(labels) else 0.0
-    rate = np.clip(labels.mean() if len(labels) else 0.0, _LEAST_RATE, 1.0 - _LEAST_RATE)
-    return float(np.log(rate / (1.0 - rate)))
+    return output_of(head).prior(labels)

@@ -2,8 +2,10 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import tensorflow as tf
 import tf_keras as keras
+from numpy.typing import NDArray
 
 
 def per_candidate(user: tf.Tensor, slate: tf.Tensor | None) -> tf.Tensor:
@@ -83,14 +85,19 @@ class JointTower(keras.layers.Layer):
 
 
 class HeadTower(keras.layers.Layer):
-    """The tower of one head, with one output that starts from the head's base rate."""
+    """The tower of one head, whose raw outputs start from what the head is on average.
 
-    def __init__(self, sizes: Sequence[int], prior: float) -> None:
+    Args:
+        sizes: Units of its hidden layers.
+        prior: What the raw outputs start from, float32 [outputs], see `training.outputs`.
+    """
+
+    def __init__(self, sizes: Sequence[int], prior: NDArray[np.float32]) -> None:
         super().__init__()
         self.tower = Tower(sizes)
-        self.output_layer = keras.layers.Dense(1)
+        self.output_layer = keras.layers.Dense(len(prior))
         self._prior = prior
 
     def call(self, rows: tf.Tensor) -> tf.Tensor:
-        """float32 [N, D] → float32 [N, 1]: a logit or, of an amount, its log1p."""
+        """float32 [N, D] → raw outputs, float32 [N, outputs]."""
         return self.output_layer(self.tower(rows)) + self._prior

@@ -95,6 +95,30 @@ def test_the_longest_of_several_visits_counts_and_a_duplicate_changes_nothing():
     assert labels([*events, longer, END], "watch_time") == [40]
 
 
+def test_a_visit_that_ended_with_its_room_is_censored():
+    events = [
+        started("a1", 0),
+        seen(0, "u", "a1", "r"),
+        viewer(ENTER, 1, "u", "a1", "r"),
+        viewer(LEAVE, 21, "u", "a1", "r", watch_ms=20_000),
+        seen(30, "u", "a1", "s"),
+        viewer(ENTER, 31, "u", "a1", "s"),
+        viewer(LEAVE, 300, "u", "a1", "s", watch_ms=269_000),
+        event(EventKind.ROOM_ENDED, 300, room_id="a1"),
+        seen(40, "v", "b1", "t"),
+        END,
+    ]
+    found = join(to_table(events).select(JOIN_COLUMNS))
+    assert found.censored.tolist() == [False, True, False]
+
+
+def test_what_gifts_were_worth_adds_up():
+    gifts = [viewer(EventKind.GIFT, at, "u", "a", "r", gift_value=worth) for at, worth in ((5, 3.0), (6, 4.5))]
+    events = [seen(0, "u", "a", "r"), seen(1, "u", "b", "r"), *gifts, END]
+    assert labels(events, "gift") == [1, 0]
+    assert labels(events, "gift_value") == [7.5, 0]
+
+
 def test_an_impression_that_is_reported_twice_takes_no_event_from_the_first_report():
     once = seen(0, "u", "a", "r")
     assert labels([once, once, viewer(ENTER, 1, "u", "a", "r"), END], "enter") == [1, MASKED]
@@ -152,7 +176,7 @@ def test_labels_are_found_by_log_position():
     events = [seen(0, "u", "a", "r"), started("q1", 1), seen(2, "v", "a", "s"), viewer(ENTER, 3, "v", "a", "s"), END]
     found = join(to_table(events))
     assert found.event.tolist() == [0, 2]
-    assert found.of(np.array([2, 0]))[0][:, 0].tolist() == [1, 0]
+    assert found.of(np.array([2, 0])).labels[:, 0].tolist() == [1, 0]
 
 
 def test_visits_that_began_come_once_each():

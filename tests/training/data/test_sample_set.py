@@ -59,9 +59,9 @@ def test_samples_come_back_as_replay_and_join_made_them(log: Path, tmp_path: Pat
     for name, values in expected.items():
         assert found[name].dtype == values.dtype
         assert np.array_equal(found[name], values), name
-    labels, mask = join(read_columns(log, JOIN_COLUMNS), about.heads).of(chunk.event)
-    assert np.array_equal(samples.candidates.labels, labels)
-    assert np.array_equal(samples.candidates.mask, mask)
+    joined = join(read_columns(log, JOIN_COLUMNS), about.heads).of(chunk.event)
+    for name in ("labels", "mask", "censored"):
+        assert np.array_equal(getattr(samples.candidates, name), getattr(joined, name)), name
     for name in ("slate", "room", "streamer", "position", "propensity", "sampled"):
         assert np.array_equal(getattr(samples.candidates, name), getattr(chunk.candidates, name)), name
     assert np.array_equal(samples.slates.time_ms, chunk.slates.time_ms)

@@ -81,6 +81,7 @@ def test_the_prior_of_a_binary_head_is_the_logit_of_its_rate():
     assert fitted(quarter).priors["enter"] == pytest.approx(-np.log(3.0))
 
 
-def test_the_prior_of_an_amount_is_the_mean_of_log1p_where_it_exists():
-    watched = SAMPLES.candidates.labels[SAMPLES.candidates.mask[:, 2], 2]
-    assert fitted().priors["watch_time"] == pytest.approx(np.log1p(watched).mean(), rel=1e-5)
+def test_the_prior_of_a_duration_is_mean_and_spread_of_log1p_where_it_exists():
+    watched = np.log1p(SAMPLES.candidates.labels[SAMPLES.candidates.mask[:, 2], 2])
+    mean, raw = fitted().priors["watch_time"]
+    assert (mean, np.log1p(np.exp(raw))) == pytest.approx((watched.mean(), watched.std()), rel=1e-4)

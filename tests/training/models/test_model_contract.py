@@ -25,11 +25,13 @@ from training.data.samples import RoomVersions, Samples
 from training.export import export, load_signatures
 from training.export_check import export_check
 from training.heads import HEAD_NAMES
+from training.heads import HEADS as HEADS_BY_NAME
 from training.models import MODELS
-from training.models.ranking.base import LONGEST_WATCH_S, Ranker
+from training.models.ranking import Ranker
 from training.models.recall import RECALL
 from training.models.recall.base import SolvedRecall
 from training.models.recall.two_tower import TwoTower
+from training.outputs import MOST
 from training.predict import predict
 from training.recall_scorers import recall_scorer
 from training.run_config import parse_config
@@ -93,7 +95,7 @@ def assert_in_range(model: Model, found: dict[str, np.ndarray]) -> None:
             towers = found[name][:, : model.options.vector]
             assert np.linalg.norm(towers, axis=1) == pytest.approx(np.ones(len(towers)), abs=1e-4)
     for place, head in enumerate(model.layout.heads):
-        most = LONGEST_WATCH_S if head == "watch_time" else 1.0
+        most = MOST[HEADS_BY_NAME[head].form]
         assert found["predictions"][:, place].min() >= 0.0
         assert found["predictions"][:, place].max() <= most * 1.0001
 
@@ -189,9 +191,10 @@ def test_a_signature_declares_exactly_what_it_reads(case: Case):
 
 
 def test_only_what_is_served_is_exported(case: Case):
-    """Optimiser, metrics, the frequencies of training and the rooms behind `nearest` stay at home."""
+    """Optimiser, metrics, frequencies, position bias and the rooms behind `nearest` stay at home."""
     saved = tf.train.load_checkpoint(str(case.exported / "variables" / "variables")).get_variable_to_shape_map()
-    served = [v for v in case.model.variables if v.name.partition(":")[0] not in ("last_step", "gap", "validation_gap")]
+    at_home = ("last_step", "gap", "validation_gap", "position_bias")
+    served = [v for v in case.model.variables if v.name.partition(":")[0] not in at_home]
     served = [v for v in served if v.shape.is_fully_defined()]  # The number of rooms is open.
     shapes = [shape for name, shape in saved.items() if name.endswith("VARIABLE_VALUE")]
     assert sorted(map(tuple, shapes)) == sorted(tuple(v.shape) for v in served)

@@ -3,21 +3,23 @@
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+import numpy as np
 import tensorflow as tf
 import tensorflow_recommenders as tfrs
 import tf_keras as keras
+from numpy.typing import NDArray
 
-from training import losses
 from training.data.samples import Samples
-from training.heads import HEADS
+from training.heads import HEADS, Form
+from training.layers.balance import BALANCES
 from training.layers.blueprint import Blueprint
+from training.layers.calibration import Calibration
 from training.layers.crosses import Match
 from training.layers.embeddings import Embeddings
 from training.layers.inputs import SideInputs, UserInputs
+from training.layers.position import PositionBias
 from training.models.signatures import Signature
-
-LONGEST_WATCH_S = 86_400.0
-"""Predicted amounts are clipped to [0, this]: a day."""
+from training.outputs import output_of, slices_of
 
 
 class Ranker(tfrs.Model):
@@ -28,6 +30,8 @@ class Ranker(tfrs.Model):
 
     Attributes:
         layout: The columns that the model reads, and its heads.
+        places: Where each head's numbers stand among the raw outputs.
+        priors: What the raw outputs start from, float32 [outputs].
         requires: Heads without which the model cannot be built.
         batches_in_time: Whether the slates of a training batch are neighbours in time.
         Options: The dataclass of the table `[options]` of a run's configuration.
@@ -48,8 +52,13 @@ class Ranker(tfrs.Model):
         self.user_inputs = UserInputs(blueprint, self.embeddings)
         self.candidate_inputs = SideInputs(blueprint.candidate_layout, blueprint, self.embeddings)
         self.match = Match(match)
-        self.head_weights = dict(blueprint.head_weights)
-        self.tasks: dict[str, Any] = {head: self._task(head) for head in self.layout.heads}
+        heads = self.layout.heads
+        self.places = slices_of(heads)
+        self.priors = np.concatenate([blueprint.fitted.priors[head] for head in heads])
+        self.calibration = Calibration(np.array([HEADS[head].binary for head in heads]))
+        self.position_bias = PositionBias(self._logits())
+        self.balance = BALANCES[blueprint.balance](blueprint.head_weights)
+        self.tasks: dict[str, Any] = {head: self._task(head) for head in heads}
 
     @staticmethod
     def examples(samples: Samples) -> Samples:
@@ -60,7 +69,7 @@ class Ranker(tfrs.Model):
         """Nothing to set before the first step."""
 
     def head_outputs(self, user: tf.Tensor, candidate: tf.Tensor, slate: tf.Tensor | None) -> tf.Tensor:
-        """The raw output of each head: a logit or, of an amount, its log1p.
+        """The raw outputs of all heads, side by side as `places` says; see `training.outputs`.
 
         Args:
             user: float32 [U, D_u].
@@ -68,66 +77,68 @@ class Ranker(tfrs.Model):
             slate: Row of each candidate's viewer, int32 [N]; None = one viewer.
 
         Returns:
-            float32 [N, heads].
+            float32 [N, outputs].
         """
         raise NotImplementedError
 
     def raw(
         self, tensors: Mapping[str, tf.Tensor], slate: tf.Tensor | None = None, step: tf.Tensor | None = None
     ) -> tf.Tensor:
-        """Packed tensors → the raw outputs [N, heads]; `step` is the training step, None outside training."""
+        """Packed tensors → the raw outputs [N, outputs]; `step` is the training step, None outside training."""
         user = self.user_inputs(tensors, step)
         candidate = self.candidate_inputs(tensors, step)
         matched = tf.concat([candidate, self.match(user, candidate, slate)], axis=-1)
         return self.head_outputs(user, matched, slate)
 
     def predictions(self, tensors: Mapping[str, tf.Tensor], slate: tf.Tensor | None = None) -> tf.Tensor:
-        """What is served, float32 [N, heads] in the order of `layout.heads`.
-
-        A binary head is a probability, watch time an amount in seconds in [0, `LONGEST_WATCH_S`]: expm1 of the
-        predicted mean log1p, which is nearer to the median than to the mean of a heavy tail.
+        """What is served, float32 [N, heads] in the order of `layout.heads`: probabilities, seconds, coins.
 
         Args:
             tensors: Packed tensors; user tensors have a row a viewer, candidate tensors a row a candidate.
             slate: Row of each candidate's viewer, int32 [N]; None = all belong to one viewer.
         """
-        return self.calibrated(self.raw(tensors, slate))
+        return self.calibration(self.uncalibrated(self.raw(tensors, slate)))
 
-    def calibrated(self, raw: tf.Tensor) -> tf.Tensor:
-        """Raw outputs [N, heads] → predictions [N, heads]."""
-        columns = [self._prediction(head, raw[:, place]) for place, head in enumerate(self.layout.heads)]
+    def uncalibrated(self, raw: tf.Tensor) -> tf.Tensor:
+        """Raw outputs [N, outputs] → predictions as they were learnt [N, heads]."""
+        columns = [output_of(head).prediction(raw[:, place]) for head, place in self.places.items()]
         return tf.stack(columns, axis=-1)
 
     def evidence(self, head: str, raw: tf.Tensor) -> tf.Tensor:
-        """What the loss of a head compares with its label: its own raw output, float32 [N]."""
-        return raw[:, self.layout.heads.index(head)]
+        """What the loss of a head compares with its label: its own raw outputs, float32 [N, size]."""
+        return raw[:, self.places[head]]
 
     def head_loss(self, head: str) -> Any:
-        """The loss function of a head, of `training.losses`."""
-        return losses.binary_cross_entropy if HEADS[head].binary else losses.log_squared_error
+        """The loss function of a head."""
+        return output_of(head).loss
+
+    def head_losses(self, inputs: Mapping[str, tf.Tensor], raw: tf.Tensor) -> dict[str, tf.Tensor]:
+        """The masked mean loss of each head, scalars, for a batch of `training.data.examples`."""
+        return {head: self._head_loss(head, inputs, raw) for head in self.layout.heads}
 
     def compute_loss(self, inputs: Mapping[str, tf.Tensor], training: bool = False) -> tf.Tensor:
-        """Σ over heads of weight · masked mean loss, for a batch of `training.data.examples`."""
+        """The balanced sum of the heads' losses; validation weighs them as configured, whatever the balance learns."""
         raw = self.raw(inputs, inputs["slate"], inputs["step"] if training else None)
-        total = tf.constant(0.0)
-        for place, head in enumerate(self.layout.heads):
-            mask = tf.cast(inputs["mask"][:, place], tf.float32)
-            loss = self.tasks[head](
-                inputs["labels"][:, place], predictions=self.evidence(head, raw), sample_weight=mask
-            )
-            total += self.head_weights[head] * loss
-        return total
+        found = self.head_losses(inputs, raw + self.position_bias(inputs["position"]))
+        return self.balance(found) if training else self.balance.fixed(found)
 
     def signatures(self) -> dict[str, Signature]:
         """The signatures to export, `layout` apart."""
         return {"serving_default": Signature(self.layout, lambda tensors: {"predictions": self.predictions(tensors)})}
 
+    def _head_loss(self, head: str, inputs: Mapping[str, tf.Tensor], raw: tf.Tensor) -> tf.Tensor:
+        place = self.layout.heads.index(head)
+        labels = inputs["labels"][:, place]
+        if HEADS[head].form is Form.DURATION:
+            labels = tf.stack([labels, tf.cast(inputs["censored"], tf.float32)], axis=-1)
+        mask = tf.cast(inputs["mask"][:, place], tf.float32)
+        return self.tasks[head](labels, predictions=self.evidence(head, raw), sample_weight=mask)
+
+    def _logits(self) -> NDArray[np.bool_]:
+        """Which raw outputs are logits of something that a place in the slate can further: the first of a head."""
+        first = [place.start for head, place in self.places.items() if HEADS[head].form is not Form.DURATION]
+        return np.isin(np.arange(len(self.priors)), first)
+
     def _task(self, head: str) -> tfrs.tasks.Ranking:
         metric = keras.metrics.Mean(f"{head}/loss")
         return tfrs.tasks.Ranking(loss=self.head_loss(head), loss_metrics=[metric], name=f"{head}_task")
-
-    @staticmethod
-    def _prediction(head: str, raw: tf.Tensor) -> tf.Tensor:
-        if HEADS[head].binary:
-            return tf.sigmoid(raw)
-        return tf.math.expm1(tf.clip_by_value(raw, 0.0, tf.math.log1p(LONGEST_WATCH_S)))

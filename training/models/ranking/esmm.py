@@ -13,6 +13,7 @@ the mean of each sum, so that the learning rate does not depend on the batch.
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from training import losses
@@ -43,12 +44,12 @@ class Esmm(Ranker):
     def __init__(self, blueprint: Blueprint, options: EsmmOptions) -> None:
         super().__init__(blueprint, options.match)
         priors = blueprint.fitted.priors
-        enter, both = (tf.sigmoid(priors[head]) for head in self.requires)
-        conversion = tf.clip_by_value(both / enter, 1e-5, 1.0 - 1e-5)
+        click, both = (1 / (1 + np.exp(-priors[head])) for head in self.requires)
+        conversion = np.clip(both / click, 1e-5, 1.0 - 1e-5)
         self.click = JointTower(options.tower)
         self.conversion = JointTower(options.tower)
         self.click_head = HeadTower((), priors["enter"])
-        self.conversion_head = HeadTower((), float(tf.math.log(conversion / (1.0 - conversion))))
+        self.conversion_head = HeadTower((), np.log(conversion / (1.0 - conversion)).astype(np.float32))
 
     def head_outputs(self, user: tf.Tensor, candidate: tf.Tensor, slate: tf.Tensor | None) -> tf.Tensor:
         """The logits (a, b) of pCTR and pCVR, float32 [N, 2]."""
@@ -56,15 +57,15 @@ class Esmm(Ranker):
         conversion = self.conversion_head(self.conversion(user, candidate, slate))
         return tf.concat([click, conversion], axis=-1)
 
-    def calibrated(self, raw: tf.Tensor) -> tf.Tensor:
+    def uncalibrated(self, raw: tf.Tensor) -> tf.Tensor:
         """(a, b) → (pCTR, pCTCVR), float32 [N, 2]."""
         click, conversion = tf.unstack(tf.sigmoid(raw), num=2, axis=-1)
         return tf.stack([click, click * conversion], axis=-1)
 
     def evidence(self, head: str, raw: tf.Tensor) -> tf.Tensor:
-        """The logit a for `enter`, float32 [N]; both logits for `long_watch`, float32 [N, 2]."""
-        return raw[:, 0] if head == "enter" else raw
+        """The logit a for `enter`, float32 [N, 1]; both logits for `long_watch`, float32 [N, 2]."""
+        return raw[:, :1] if head == "enter" else raw
 
     def head_loss(self, head: str) -> Any:
         """Cross-entropy of pCTR, or of the product."""
-        return losses.binary_cross_entropy if head == "enter" else losses.product_cross_entropy
+        return super().head_loss(head) if head == "enter" else losses.product_cross_entropy
