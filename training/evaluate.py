@@ -96,7 +96,7 @@ class RankingReport:
 
 
 @dataclass(frozen=True, slots=True)
-class _Rows:
+class LabelledRows:
     """The labelled rows of one head.
 
     Attributes:
@@ -125,7 +125,8 @@ class _Rows:
         return gap.reshape(self.users, width).astype(np.float64)
 
 
-_Statistic = Callable[[NDArray[np.integer]], NDArray[np.float64]]
+Statistic = Callable[[NDArray[np.integer]], NDArray[np.float64]]
+"""Metrics [M] as a function of how often each user counts [U]."""
 
 
 def evaluate_ranking(
@@ -156,24 +157,23 @@ def evaluate_ranking(
     if predictions.shape != expected:
         raise ValueError(f"predictions: expected shape {expected} (impressions, heads), received {predictions.shape}")
     reports: dict[str, HeadReport] = {}
-    for name, rows in _columns(predictions, samples, heads).items():
-        binary = name == CONVERSION or HEADS[name].binary
-        reports[name] = _head_report(name, rows, binary, seed, replicates)
+    for name, rows in labelled_rows(predictions, samples, heads).items():
+        reports[name] = _head_report(name, rows, seed, replicates)
     users = len(np.unique(samples.slates.user))
     return RankingReport(model, len(candidates.slate), int(candidates.sampled.sum()), users, reports)
 
 
-def _columns(predictions: NDArray[np.float32], samples: Samples, heads: tuple[str, ...]) -> dict[str, _Rows]:
+def labelled_rows(predictions: NDArray[np.float32], samples: Samples, heads: Sequence[str]) -> dict[str, LabelledRows]:
     """The labelled rows of each head, and of the conversion p(long watch) / p(enter) if the model has both."""
     labels, mask = samples.candidates.labels, samples.candidates.mask
     users, user = np.unique(samples.slates.user, return_inverse=True)
     user = user[samples.candidates.slate]
 
-    def rows(head: str, kept: NDArray[np.bool_], predicted: NDArray[np.float32]) -> _Rows:
+    def rows(head: str, kept: NDArray[np.bool_], predicted: NDArray[np.float32]) -> LabelledRows:
         label = labels[kept, HEAD_NAMES.index(head)]
-        return _Rows(label.astype(np.float64), predicted.astype(np.float64), user[kept], len(users))
+        return LabelledRows(label.astype(np.float64), predicted.astype(np.float64), user[kept], len(users))
 
-    columns: dict[str, _Rows] = {}
+    columns: dict[str, LabelledRows] = {}
     for place, name in enumerate(heads):
         kept = mask[:, HEAD_NAMES.index(name)]
         columns[name] = rows(name, kept, predictions[kept, place])
@@ -187,22 +187,37 @@ def _columns(predictions: NDArray[np.float32], samples: Samples, heads: tuple[st
     return columns
 
 
-def _head_report(name: str, rows: _Rows, binary: bool, seed: int, replicates: int) -> HeadReport:
+def statistic_of(name: str, rows: LabelledRows, seed: int = 0) -> tuple[tuple[str, ...], Statistic]:
+    """The names of a head's metrics and the statistic that gives them; predictions must be finite.
+
+    Args:
+        name: A head, or `CONVERSION`.
+        rows: At least one.
+        seed: Of the pairs that an amount is judged by.
+    """
+    bins = calibration_bins(rows.predictions)
+    return _binary(rows, bins) if _is_binary(name) else _amount(rows, bins, np.random.default_rng(seed))
+
+
+def _is_binary(name: str) -> bool:
+    return name == CONVERSION or HEADS[name].binary
+
+
+def _head_report(name: str, rows: LabelledRows, seed: int, replicates: int) -> HeadReport:
     positives = int((rows.labels > 0).sum())
     negatives = len(rows.labels) - positives
     non_finite = int((~np.isfinite(rows.predictions)).sum())
-    comparable = positives >= LEAST_POSITIVES and (negatives >= LEAST_POSITIVES or not binary)
+    comparable = positives >= LEAST_POSITIVES and (negatives >= LEAST_POSITIVES or not _is_binary(name))
     if non_finite or not len(rows.labels):
         return HeadReport(name, len(rows.labels), positives, non_finite, comparable, {}, ())
-    bins = calibration_bins(rows.predictions)
-    names, statistic = _binary(rows, bins) if binary else _amount(rows, bins, np.random.default_rng(seed))
+    names, statistic = statistic_of(name, rows, seed)
     values = statistic(np.ones(rows.users, np.int64))
     draws = bootstrap(statistic, rows.users, seed, replicates) if replicates else np.zeros((0, len(names)))
     metrics = {
         metric: _estimate(metric, value, draws[:, place])
         for place, (metric, value) in enumerate(zip(names, values.tolist(), strict=True))
     }
-    curve = calibration_curve(bins, rows.labels, rows.predictions)
+    curve = calibration_curve(calibration_bins(rows.predictions), rows.labels, rows.predictions)
     points = tuple(CalibrationPoint(int(count), float(mean), float(rate)) for count, mean, rate in curve)
     return HeadReport(name, len(rows.labels), positives, 0, comparable, metrics, points)
 
@@ -218,7 +233,7 @@ def _estimate(metric: str, value: float, draws: NDArray[np.float64]) -> Estimate
     return Estimate(float(value), interval(np.maximum(2 * value - draws, 0) if metric == "ece" else draws))
 
 
-def _binary(rows: _Rows, bins: NDArray[np.intp]) -> tuple[tuple[str, ...], _Statistic]:
+def _binary(rows: LabelledRows, bins: NDArray[np.intp]) -> tuple[tuple[str, ...], Statistic]:
     """The metrics of a probability as a function of how often each user counts."""
     ranked = RankedLabels.of(rows.labels, rows.predictions)
     grouped = grouped_auc(rows.labels, rows.predictions, rows.user)
@@ -236,7 +251,7 @@ def _binary(rows: _Rows, bins: NDArray[np.intp]) -> tuple[tuple[str, ...], _Stat
     return ("auc", "gauc", "log_loss", "normalised_entropy", "ece"), statistic
 
 
-def _amount(rows: _Rows, bins: NDArray[np.intp], rng: np.random.Generator) -> tuple[tuple[str, ...], _Statistic]:
+def _amount(rows: LabelledRows, bins: NDArray[np.intp], rng: np.random.Generator) -> tuple[tuple[str, ...], Statistic]:
     """The metrics of an amount as a function of how often each user counts."""
     pairs = ComparedPairs.of(rows.labels, rows.predictions, rng)
     errors = np.abs(rows.labels - rows.predictions)
