@@ -33,6 +33,7 @@ def recommend_response(outcome: Outcome, world: World) -> pb.RecommendResponse:
         degraded=[_degradation(each) for each in outcome.trace.degraded],
         now_ms=request.now_ms,
         log_position=outcome.trace.log_position,
+        arm=request.scene.arm,
     )
 
 
@@ -110,6 +111,7 @@ def _card(card: Card) -> pb.RoomCard:
         score=card.score,
         reason=card.reason,
         channels=card.channels,
+        propensity=card.propensity,
     )
 
 

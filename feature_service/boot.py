@@ -163,7 +163,7 @@ def _clock(event_log: LocalLog, *, as_of_log: bool) -> NowMs:
 
 def _signatures(settings: Settings, channels: Mapping[str, Channel | Scorer]) -> dict[str, tuple[str, ...]]:
     """The models that some scene needs, and the signatures of each: rankers, and what its channels ask."""
-    scenes = settings.scenes.values()
+    scenes = settings.all_scenes
     asked = sorted({name for scene in scenes for name in scene.channels})
     served = {name: channel.signatures for name in asked if isinstance(channel := channels[name], Served)}
     return served | {scene.ranker: (contract.SERVING_DEFAULT,) for scene in scenes if scene.ranker}
@@ -184,7 +184,7 @@ def _pipeline(settings: Settings, servers: ModelServers, channels: Mapping[str, 
 
 
 def _check_names(settings: Settings) -> None:
-    for scene in settings.scenes.values():
+    for scene in settings.all_scenes:
         parts = {"channels": CHANNELS, "channel_weights": CHANNELS, "filters": FILTERS, "rerank": RERANKERS}
         for part, known in parts.items():
             for name in getattr(scene, part):

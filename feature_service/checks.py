@@ -50,7 +50,7 @@ def check(asked: Asked, settings: Settings, now_ms: int) -> Request:
     check_count("k", asked.k, settings.service.max_k)
     if asked.request_id:
         check_id("request_id", asked.request_id)
-    scene = check_scene(asked.scene, settings)
+    scene = check_scene(asked.scene, settings, asked.user_id)
     return Request(
         request_id=asked.request_id or uuid.uuid4().hex,
         user_id=asked.user_id,
@@ -76,14 +76,14 @@ def check_id(field: str, value: str) -> None:
         raise RequestError(f"{field}: expected at most {MAX_ID_BYTES} bytes, received {size}")
 
 
-def check_scene(name: str, settings: Settings) -> Scene:
-    """The scene of a name; an empty one is the default scene.
+def check_scene(name: str, settings: Settings, user_id: str = "") -> Scene:
+    """The scene of a name, as the user's arm has it; an empty one is the default scene.
 
     Raises:
         RequestError: There is none of that name.
     """
     try:
-        return settings.scene(name)
+        return settings.scene(name, user_id)
     except SettingsError as error:
         raise RequestError(str(error)) from None
 

@@ -31,6 +31,7 @@ class Card:
         score: The fusion's score; within one answer only.
         reason: Why it is there, for people.
         channels: The channels that found it, in the order of the settings.
+        propensity: Probability of being shown there, given the places above; 1 = nothing was left to chance.
     """
 
     room_id: str
@@ -41,10 +42,16 @@ class Card:
     score: float
     reason: str
     channels: tuple[str, ...]
+    propensity: float = 1.0
 
 
 def compose(
-    request: Request, world: World, ranked: Ranked, places: NDArray[np.intp], recalled: Sequence[Recalled]
+    request: Request,
+    world: World,
+    ranked: Ranked,
+    places: NDArray[np.intp],
+    recalled: Sequence[Recalled],
+    propensities: NDArray[np.float64],
 ) -> tuple[Card, ...]:
     """The slate as cards.
 
@@ -54,6 +61,7 @@ def compose(
         ranked: The ranked candidates.
         places: The slate: places in `ranked`, in its order, [≤ k].
         recalled: What the channels found.
+        propensities: Probability of each place's room, float64 [≤ k].
     """
     rows = ranked.candidates.rows[places]
     facts, room_keys = world.state.facts.rooms, world.state.rooms.fields["key"][rows]
@@ -62,6 +70,7 @@ def compose(
     reasons = _reasons(request, world, ranked.candidates.channels, rows, found=found, brought_by=brought_by)
     scores: list[float] = ranked.scores[places].tolist()
     hits: list[list[bool]] = found.tolist()
+    chances: list[float] = propensities.tolist()
     return tuple(
         Card(
             room_id=room.room_id,
@@ -72,6 +81,7 @@ def compose(
             score=scores[position],
             reason=reasons[position],
             channels=tuple(name for name, hit in zip(ranked.candidates.channels, hits[position], strict=True) if hit),
+            propensity=chances[position],
         )
         for position, room in enumerate(facts[key] for key in room_keys.tolist())
     )

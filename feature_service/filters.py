@@ -58,7 +58,26 @@ class Seen:
         return stays & ~_contains(request.excluded, room_keys)
 
 
-FILTERS: dict[str, Callable[[], Filter]] = {"live": Live, "blocked": Blocked, "seen": Seen}
+class Frequency:
+    """Drops rooms of streamers whom the user saw `Scene.frequency_cap` times in `Scene.frequency_hours`.
+
+    Followed streamers come again. The records hold the user's last impressions, so a cap reaches as far as they do.
+    """
+
+    def keep(self, request: Request, world: World, rows: Rows) -> NDArray[np.bool_]:
+        """Which rooms are not shown too often, bool [n]."""
+        users, streamers = world.state.users, world.state.rooms.fields["streamer"][rows]
+        seen = users.fields["seen"][users.find(request.user_key)]
+        lately = seen[Entry.TIME_MS] > request.now_ms - request.scene.frequency_hours * 3_600_000
+        keys, counts = np.unique(seen[Entry.STREAMER, lately], return_counts=True)
+        stays = ~_contains(keys[counts >= request.scene.frequency_cap], streamers)
+        pairs = world.state.pairs.get(request.user_key)
+        if pairs is not None:
+            stays |= pairs.fields["followed"][pairs.find_all(streamers)] > 0
+        return stays
+
+
+FILTERS: dict[str, Callable[[], Filter]] = {"live": Live, "blocked": Blocked, "seen": Seen, "frequency": Frequency}
 """The filters by the names that scenes list."""
 
 

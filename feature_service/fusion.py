@@ -7,6 +7,12 @@ from numpy.typing import NDArray
 
 from feature_service.live.table import Rows
 
+UNWANTED_HEADS = frozenset({"not_interested", "block"})
+"""Heads of what no platform wants more of: their weights are 0 or less, those of all others 0 or more."""
+
+MOST_WEIGHT = 1000.0
+"""Weights beyond this are taken for slips of the pen."""
+
 
 def fuse(
     heads: Sequence[str], predictions: NDArray[np.float32], weights: Mapping[str, float]
@@ -25,6 +31,12 @@ def fuse(
     with np.errstate(invalid="ignore"):  # inf · 0 and inf − inf: such a candidate sinks, see `rank_by`.
         contributions = np.where(given != 0, predictions * given, 0.0)
         return contributions.sum(axis=1), contributions
+
+
+def weight_problem(head: str, weight: float) -> str:
+    """What is wrong with a weight, empty = nothing: its sign, as the head's rule has it, or its size."""
+    low, high = (-MOST_WEIGHT, 0.0) if head in UNWANTED_HEADS else (0.0, MOST_WEIGHT)
+    return "" if low <= weight <= high else f"expected {low:g} to {high:g}, received {weight!r}"
 
 
 def unknown_weights(heads: Sequence[str], weights: Mapping[str, float]) -> tuple[str, ...]:

@@ -202,10 +202,19 @@ class _Run:
         rows = ranked.candidates.rows[places]
         places = places[self._world.live.mask(rows, self._request.now_ms)][: self._request.k]
         self._trace.slate = places.tolist()
-        cards = compose(self._request, self._world, ranked, places, self._trace.recalled)
+        propensities = self._propensities(len(ranked.scores))[places]
+        cards = compose(self._request, self._world, ranked, places, self._trace.recalled, propensities)
         self._stage("compose")
         versions = {name: model.version for name, model in self._world.models.items()}
         return Outcome(self._request, cards, versions, self._trace)
+
+    def _propensities(self, count: int) -> NDArray[np.float64]:
+        """The probability of each ranked room's place, as the re-rankers tell it, float64 [count]."""
+        propensities = np.ones(count)
+        for order in self._trace.orders.values():
+            if order.propensities is not None:
+                propensities[order.chosen] = order.propensities
+        return propensities
 
     async def _predict(self, candidates: Candidates) -> Ranked | None:
         name = self._request.scene.ranker

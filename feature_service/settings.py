@@ -2,13 +2,15 @@
 
 import math
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, cast
 
 from feature_service.features.attributes import Attribute, AttributeKind
 from feature_service.features.reducers import Entity
+from feature_service.features.schema import key_of
+from feature_service.fusion import weight_problem
 
 DEFAULTS = Path(__file__).with_name("settings.toml")
 
@@ -35,8 +37,13 @@ class Scene:
         seen_minutes: For how long a room that was seen does not come again.
         category_gap: At most one room of a category in so many neighbouring places (spacing).
         streamer_gap: The same for a streamer.
-        diversity: Weight of relevance against similarity, 0 to 1 (MMR's λ).
+        diversity: Weight of relevance against similarity, 0 to 1 (MMR's λ, the DPP's θ).
         diversity_window: How many of the places before are looked at.
+        frequency_cap: A streamer whom the user saw so many times in `frequency_hours` does not come again.
+        frequency_hours: How far the cap looks back.
+        explore_rate: Probability with which a place of `explore_places` goes to a new room, below 1.
+        explore_places: Places of the slate, from 0, ascending.
+        arm: The arm of the experiment that these settings belong to; empty = none.
     """
 
     name: str
@@ -52,6 +59,26 @@ class Scene:
     streamer_gap: int
     diversity: float
     diversity_window: int
+    frequency_cap: int
+    frequency_hours: float
+    explore_rate: float
+    explore_places: tuple[int, ...]
+    arm: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """One arm of an experiment: some users are served by other settings.
+
+    Attributes:
+        name: The arm's name.
+        share: Share of the users, above 0.
+        scenes: The scenes as its users have them, by name.
+    """
+
+    name: str
+    share: float
+    scenes: Mapping[str, Scene]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,23 +120,40 @@ class Settings:
         service: What holds for all scenes.
         scenes: The scenes by name.
         attributes: The platform's own attributes.
+        arms: The arms of the experiment; users in none have `scenes`.
     """
 
     service: Service
     scenes: Mapping[str, Scene]
     attributes: tuple[Attribute, ...] = field(default=())
+    arms: tuple[Arm, ...] = field(default=())
 
-    def scene(self, name: str) -> Scene:
-        """The scene of a request; an empty name is the default one.
+    @property
+    def all_scenes(self) -> tuple[Scene, ...]:
+        """Every scene, those of the arms too."""
+        return (*self.scenes.values(), *(scene for arm in self.arms for scene in arm.scenes.values()))
+
+    def scene(self, name: str, user_id: str = "") -> Scene:
+        """The scene of a request, as the user's arm has it; an empty name is the default one, and without a user none.
 
         Raises:
             SettingsError: There is none of that name.
         """
         wanted = name or self.service.default_scene
-        found = self.scenes.get(wanted)
-        if found is None:
+        if wanted not in self.scenes:
             raise SettingsError(f"scene: expected one of {', '.join(sorted(self.scenes))}, received {wanted!r}")
-        return found
+        arm = arm_of(self.arms, user_id) if self.arms and user_id else None
+        return (arm.scenes if arm else self.scenes)[wanted]
+
+
+def arm_of(arms: Sequence[Arm], user_id: str) -> Arm | None:
+    """The arm that a user is in, by a hash of the id; None = in none of them."""
+    place = (key_of("arm", user_id) & (2**53 - 1)) / 2**53
+    for arm in arms:
+        place -= arm.share
+        if place < 0:
+            return arm
+    return None
 
 
 def load(path: Path | None = None) -> Settings:
@@ -131,16 +175,17 @@ def parse(text: str, source: str) -> Settings:
         SettingsError: As `load`.
     """
     merged = _merge(_toml(_text(DEFAULTS), str(DEFAULTS)), _toml(text, source))
-    _only(merged, {"service", "scene", "scenes", "attributes"}, "settings")
+    _only(merged, {"service", "scene", "scenes", "attributes", "arms"}, "settings")
     service = _build(Service, _table(merged["service"], "service"), "service")
     every = _table(merged["scene"], "scene")
-    scenes = {
-        name: _build(Scene, {**every, **_table(scene, f"scenes.{name}"), "name": name}, f"scenes.{name}")
+    tables = {
+        name: {**every, **_table(scene, f"scenes.{name}"), "name": name, "arm": ""}
         for name, scene in _table(merged["scenes"], "scenes").items()
     }
-    for scene in scenes.values():
-        _check_weights(scene)
-    settings = Settings(service, scenes, tuple(_attributes(_table(merged.get("attributes", {}), "attributes"))))
+    scenes = {name: _scene(table, f"scenes.{name}") for name, table in tables.items()}
+    arms = _arms(_table(merged.get("arms", {}), "arms"), tables)
+    attributes = _attributes(_table(merged.get("attributes", {}), "attributes"))
+    settings = Settings(service, scenes, tuple(attributes), arms)
     settings.scene("")
     return settings
 
@@ -194,7 +239,7 @@ def _build(kind: type[Any], table: Mapping[str, Any], where: str) -> Any:
 
 
 def _value(value: Any, kind: Any, where: str) -> Any:
-    """Checks a value against a field's type: a scalar, a list of texts, or a mapping to numbers."""
+    """Checks a value against a field's type: a scalar, a list of texts or places, or a mapping to numbers."""
     if kind in (int, float, str):
         fits = isinstance(value, kind) or (kind is float and isinstance(value, int))
         if fits and not isinstance(value, bool):
@@ -204,15 +249,54 @@ def _value(value: Any, kind: Any, where: str) -> Any:
         if isinstance(value, list) and all(isinstance(item, str) for item in cast(list[object], value)):
             return tuple(cast(list[str], value))
         raise SettingsError(f"{where}: expected a list of names, received {value!r}")
+    if kind == tuple[int, ...]:
+        if isinstance(value, list):
+            return tuple(_value(item, int, where) for item in cast(list[object], value))
+        raise SettingsError(f"{where}: expected a list of places, received {value!r}")
     inner: Any = int if kind == Mapping[str, int] else float
     return {name: _value(item, inner, f"{where}.{name}") for name, item in _table(value, where).items()}
 
 
-def _check_weights(scene: Scene) -> None:
+def _arms(table: Mapping[str, Any], scenes: Mapping[str, Mapping[str, Any]]) -> tuple[Arm, ...]:
+    """The arms: each lays its table `scene` over every scene, and `scenes.NAME` over that one."""
+    arms: list[Arm] = []
+    for name, declared in table.items():
+        where = f"arms.{name}"
+        arm = _table(declared, where)
+        _only(arm, {"share", "scene", "scenes"}, where)
+        share = _value(arm.get("share"), float, f"{where}.share")
+        every = _table(arm.get("scene", {}), f"{where}.scene")
+        own = _table(arm.get("scenes", {}), f"{where}.scenes")
+        _only(own, set(scenes), f"{where}.scenes")
+        laid = {
+            scene: {**base, **every, **_table(own.get(scene, {}), f"{where}.scenes.{scene}"), "arm": name}
+            for scene, base in scenes.items()
+        }
+        found = {scene: _scene(each, f"{where}.scenes.{scene}") for scene, each in laid.items()}
+        arms.append(Arm(name, share, found))
+    if any(arm.share <= 0 for arm in arms) or sum(arm.share for arm in arms) > 1 + 1e-9:
+        received = ", ".join(f"{arm.name} {arm.share:g}" for arm in arms)
+        raise SettingsError(f"arms: expected shares above 0 that add up to at most 1, received {received}")
+    return tuple(arms)
+
+
+def _scene(table: Mapping[str, Any], where: str) -> Scene:
+    """A scene of a complete table, its numbers checked."""
+    scene: Scene = _build(Scene, table, where)
     for name, weight in scene.channel_weights.items():
         if not 0 <= weight < math.inf:
-            where = f"scenes.{scene.name}.channel_weights.{name}"
-            raise SettingsError(f"{where}: expected a number of 0 or more, received {weight!r}")
+            raise SettingsError(f"{where}.channel_weights.{name}: expected a number of 0 or more, received {weight!r}")
+    for head, weight in scene.fusion.items():
+        if problem := weight_problem(head, weight):
+            raise SettingsError(f"{where}.fusion.{head}: {problem}")
+    if not 0 <= scene.explore_rate < 1:
+        raise SettingsError(f"{where}.explore_rate: expected 0 to below 1, received {scene.explore_rate!r}")
+    if "explore" in scene.rerank[:-1]:
+        raise SettingsError(f"{where}.rerank: expected explore to be the last, received {list(scene.rerank)}")
+    places = list(scene.explore_places)
+    if places != sorted(set(places)) or (places and places[0] < 0):
+        raise SettingsError(f"{where}.explore_places: expected ascending places from 0, received {places}")
+    return scene
 
 
 def _attributes(table: Mapping[str, Any]) -> list[Attribute]:

@@ -121,10 +121,13 @@ class Order:
     Attributes:
         chosen: Places in `Ranked`, in the new order, intp [≤ n]; what is not named follows in the old order.
         tell: Makes `moves`; only an explained answer asks.
+        propensities: The probability with which each of `chosen` stands where it does, given the places above it,
+            float64; None = nothing was left to chance.
     """
 
     chosen: NDArray[np.intp]
     tell: Callable[[], dict[int, str]] = dict[int, str]
+    propensities: NDArray[np.float64] | None = None
 
     @property
     def moves(self) -> dict[int, str]:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from feature_service.rerank.moves import moves, pool_of
+from feature_service.rerank.relevance import relevance
 from feature_service.rerank.similarity import similarity
 from feature_service.stages import Order, Ranked, Request, World
 
@@ -27,7 +28,7 @@ class MaximalMarginalRelevance:
         alike = similarity(world.state, ranked.candidates.rows[pool])
         likeness = alike.matrix()
         chosen = _choose(
-            _relevance(ranked.scores[pool]),
+            relevance(ranked.scores[pool]),
             likeness,
             count=min(request.k, len(pool)),
             balance=request.scene.diversity,
@@ -42,12 +43,12 @@ class MaximalMarginalRelevance:
 
 
 def _choose(
-    relevance: NDArray[np.float64], likeness: NDArray[np.float32], *, count: int, balance: float, window: int
+    relevant: NDArray[np.float64], likeness: NDArray[np.float32], *, count: int, balance: float, window: int
 ) -> list[int]:
     """Chooses rooms; of equal ones the first.
 
     Args:
-        relevance: float64 [n], 0 to 1.
+        relevant: How relevant they are, float64 [n], 0 to 1.
         likeness: How alike the rooms are, float32 [n, n].
         count: Rooms to choose.
         balance: λ, 0 to 1.
@@ -56,7 +57,7 @@ def _choose(
     Returns:
         The chosen rooms as indices in the pool.
     """
-    gain, penalty = balance * relevance, (1 - balance) * likeness
+    gain, penalty = balance * relevant, (1 - balance) * likeness
     worst = np.zeros(len(gain), penalty.dtype)  # The penalty by the rooms in the window.
     chosen: list[int] = []
     for _ in range(count):
@@ -66,8 +67,3 @@ def _choose(
         chosen.append(best)
         gain[best] = -np.inf
     return chosen
-
-
-def _relevance(scores: NDArray[np.float64]) -> NDArray[np.float64]:
-    low, high = float(scores.min()), float(scores.max())
-    return (scores - low) / (high - low) if high > low else np.ones(len(scores))

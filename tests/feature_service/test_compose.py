@@ -14,7 +14,7 @@ from tests.feature_service.live_platform import LivePlatform, recalled, request
 
 def _reason(platform: LivePlatform, room: str = "anna/1", at_s: float = 900, *, channel: str = "two_tower") -> str:
     ranked = platform.ranked({room: 1.0}, {channel: (room,)})
-    return compose(request("viewer", at_s), platform.world, ranked, np.array([0]), [])[0].reason
+    return compose(request("viewer", at_s), platform.world, ranked, np.array([0]), [], np.ones(1))[0].reason
 
 
 def _platform() -> LivePlatform:
@@ -32,10 +32,10 @@ def test_card_tells_the_room_in_the_slates_order() -> None:
     platform.start("anna/1", category="song", title="Evening songs")
     platform.start("ben/1", category="game", title="Chess")
     ranked = platform.ranked({"anna/1": 2.5, "ben/1": 1.5}, {"two_tower": ("anna/1", "ben/1"), "hot": ("ben/1",)})
-    cards = compose(request(at_s=900), platform.world, ranked, np.array([1, 0]), [])
+    cards = compose(request(at_s=900), platform.world, ranked, np.array([1, 0]), [], np.array([1.0, 0.25]))
     assert cards == (
         Card("ben/1", "ben", "Chess", "game", 0, 1.5, "popular now", ("two_tower", "hot")),
-        Card("anna/1", "anna", "Evening songs", "song", 1, 2.5, "for you", ("two_tower",)),
+        Card("anna/1", "anna", "Evening songs", "song", 1, 2.5, "for you", ("two_tower",), 0.25),
     )
 
 
@@ -73,7 +73,9 @@ def test_watched_streamer_that_a_channel_names_comes_before_the_favourite_of_the
     def reason(*because: int) -> str:
         found = replace(recalled("item_cf", other, anna), because=np.array([ben, *because]))
         silent = recalled("hot", anna)
-        return compose(request("viewer", 900), platform.world, ranked, np.array([0]), [silent, found])[0].reason
+        return compose(request("viewer", 900), platform.world, ranked, np.array([0]), [silent, found], np.ones(1))[
+            0
+        ].reason
 
     assert reason(ben) == "because you watched ben"
     assert reason(0) == "because you watched carl"

@@ -77,3 +77,21 @@ def test_room_of_an_earlier_page_never_comes_again() -> None:
     platform.follow("viewer", "ben")
     asked = replace(request(), excluded=np.array([key_of("room", "ben/1")], np.int64))
     assert _kept("seen", platform, asked, "anna/1", "ben/1") == ["anna/1"]
+
+
+def test_frequency_keeps_away_whom_the_user_saw_too_often_lately() -> None:
+    platform = _platform("anna/1", "anna/2", "ben/1")
+    for at_s in (10, 20, 7_300):
+        platform.report(EventKind.IMPRESSION, at_s, user_id="viewer", room_id="anna/1")
+    capped = {"frequency_cap": 3, "frequency_hours": 2.1}
+    assert _kept("frequency", platform, request(at_s=7_400, **capped), "anna/2", "ben/1") == ["ben/1"]
+    assert _kept("frequency", platform, request("other", 7_400, **capped), "anna/2", "ben/1") == ["anna/2", "ben/1"]
+    # The first two impressions are out of sight 2.1 hours later.
+    assert _kept("frequency", platform, request(at_s=7_600, **capped), "anna/2") == ["anna/2"]
+
+
+def test_frequency_lets_followed_streamers_come_again() -> None:
+    platform = _platform("anna/1")
+    platform.report(EventKind.FOLLOW, 1, user_id="viewer", streamer_id="anna")
+    platform.report(EventKind.IMPRESSION, 2, user_id="viewer", room_id="anna/1")
+    assert _kept("frequency", platform, request(at_s=3, frequency_cap=1), "anna/1") == ["anna/1"]

@@ -103,6 +103,20 @@ def test_an_unknown_scene_is_refused_with_the_known_ones() -> None:
             "attributes.user.city.width: expected a whole number above 0 (1 unless a vector), received 2",
         ),
         ("max_k = = 7", "settings.toml: expected TOML"),
+        ("[scenes.home.fusion]\nenter = -1", "scenes.home.fusion.enter: expected 0 to 1000, received -1.0"),
+        (
+            "[scenes.home.fusion]\nnot_interested = 2",
+            "scenes.home.fusion.not_interested: expected -1000 to 0, received 2.0",
+        ),
+        ("[scene]\nexplore_rate = 1", "scenes.home.explore_rate: expected 0 to below 1, received 1.0"),
+        ("[scene]\nexplore_places = [4, 2]", "scenes.home.explore_places: expected ascending places from 0"),
+        ("[scene]\nexplore_places = 4", "scenes.home.explore_places: expected a list of places, received 4"),
+        ("[scene]\nrerank = ['explore', 'mmr']", "scenes.home.rerank: expected explore to be the last"),
+        ("[arms.a]\nshare = 0", "arms: expected shares above 0 that add up to at most 1, received a 0"),
+        ("[arms.a]\nshare = 0.6\n[arms.b]\nshare = 0.6", "arms: expected shares above 0 that add up to at most 1"),
+        ("[arms.a]\nfusion = {}", "arms.a.fusion: unknown key; expected one of scene, scenes, share"),
+        ("[arms.a]\nshare = 0.1\n[arms.a.scenes.hoem]\n", "arms.a.scenes.hoem: unknown key"),
+        ("[arms.a]\nshare = 0.1\n[arms.a.scene.fusion]\nenter = -1", "arms.a.scenes.home.fusion.enter: expected 0"),
     ],
 )
 def test_a_mistake_is_named_by_its_key(tmp_path: Path, text: str, message: str) -> None:
@@ -110,6 +124,39 @@ def test_a_mistake_is_named_by_its_key(tmp_path: Path, text: str, message: str) 
         _loaded(tmp_path, text)
     assert message in str(refusal.value)
     assert "\n" not in str(refusal.value)
+
+
+ARMS = """
+[arms.gifts]
+share = 0.25
+[arms.gifts.scene.fusion]
+gift = 6
+[arms.plain]
+share = 0.5
+[arms.plain.scenes.home]
+rerank = []
+"""
+
+
+def test_an_arm_has_other_settings_for_its_share_of_the_users(tmp_path: Path) -> None:
+    settings = _loaded(tmp_path, ARMS)
+    users = [settings.scene("", f"user-{number}") for number in range(4_000)]
+    # Of 4,000 users a quarter is 1,000 with a standard deviation of 27.
+    for arm, expected in (("gifts", 1_000), ("plain", 2_000), ("", 1_000)):
+        assert abs(sum(scene.arm == arm for scene in users) - expected) < 150
+    by_arm = {scene.arm: scene for scene in users}
+    assert by_arm["gifts"].fusion == {"gift": 6.0}
+    assert by_arm["gifts"].rerank == by_arm[""].rerank != ()
+    assert by_arm["plain"].rerank == ()
+    assert by_arm["plain"].fusion == by_arm[""].fusion
+
+
+def test_a_user_stays_in_one_arm_whatever_the_scene(tmp_path: Path) -> None:
+    settings = _loaded(tmp_path, ARMS)
+    for number in range(50):
+        user = f"user-{number}"
+        assert settings.scene("following", user).arm == settings.scene("home", user).arm
+    assert {scene.arm for scene in settings.all_scenes} == {"", "gifts", "plain"}
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
