@@ -29,7 +29,8 @@ from training.compare.liverec import liverec_protocols
 from training.compare.ncf_data import read_ncf
 from training.compare.ncf_table import ncf_table
 from training.compare.plots import draw_comparison
-from training.compare.recall import CONFIGS, Comparison, OnStep, Protocol, compare
+from training.compare.protocol import Protocol
+from training.compare.recall import CONFIGS, Comparison, OnStep, compare
 from training.compare.tables import cost_table, ncf_json, ncf_report, notes, quality_tables, to_json
 from training.data.dataset import Dataset
 from training.models.recall import RECALL

@@ -96,3 +96,24 @@ def in_order(candidates: Sequence[Candidates], query_us: float) -> Found:
     """Merged candidates as lists, in the order of the merge: the first candidate has the highest score."""
     places = tuple(each.rows for each in candidates)
     return Found(places, tuple(-np.arange(len(rows), dtype=np.float32) for rows in places), query_us)
+
+
+def by_scores(candidates: Sequence[Candidates], scores: Sequence[NDArray[np.float32]], query_us: float) -> Found:
+    """Merged candidates by descending score; equal ones stay in the order of the merge, and NaN comes last.
+
+    Args:
+        candidates: Of each question.
+        scores: Of its candidates, float32 [n_c] a question.
+        query_us: As of `Found`.
+    """
+    orders = [np.argsort(-each, kind="stable") for each in scores]
+    places = tuple(each.rows[order] for each, order in zip(candidates, orders, strict=True))
+    return Found(places, tuple(each[order] for each, order in zip(scores, orders, strict=True)), query_us)
+
+
+def scores_of(questions: Questions, candidates: Sequence[Candidates], scorer: Scorer) -> list[NDArray[np.float32]]:
+    """What a scorer gives merged candidates, whether it found them itself or not, float32 [n_c] a question."""
+    return [
+        np.asarray(scorer(questions.case(number), questions.offered[number][each.rows]), np.float32)
+        for number, each in enumerate(candidates)
+    ]

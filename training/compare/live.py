@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from training.compare.protocol import Protocol
 from training.compare.questions import Questions, among_live
-from training.compare.recall import Protocol
 from training.data.dataset import Dataset
 from training.data.samples import Samples
 from training.evaluate_recall import NoCaseError, RecallCases, draw_cases

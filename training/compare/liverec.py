@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from training.compare.protocol import Protocol
 from training.compare.questions import among_all, among_live
-from training.compare.recall import Protocol
 from training.data.dataset import Dataset, catalog_of_set
 from training.data.importers import import_log
 from training.data.importers.twitch import START_MS, STEP_MS

@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from training.compare.recall import RANKED, Comparison
+from training.compare.orders import RANKED
+from training.compare.recall import Comparison
 
 _BAR = 0.4
 

@@ -17,7 +17,7 @@ from feature_service.features.layout import CANDIDATE_FLOATS, CANDIDATE_TENSORS,
 from feature_service.features.schema import Encoding
 from feature_service.features.tensors import Tensors
 from feature_service.stages import Candidates
-from training.compare.found import Found
+from training.compare.found import Found, by_scores
 from training.compare.moments import Moment, features_at
 from training.compare.questions import Questions
 from training.data.samples import Candidates as Shown
@@ -33,6 +33,9 @@ CONFIG = Path(__file__).with_name("ranker.toml")
 
 CHANNEL = "channel."
 """What the names of the channels' columns begin with."""
+
+ON_AIR = ("streamer.*.decayed", f"{CHANNEL}hot.*")
+"""Columns that tell who is on air, where streamers on air and off are ranked together: what goes on with them now."""
 
 STOPPING_SHARE = 0.2
 """Of the questions that it is trained on, the last: training stops early by them."""
@@ -116,16 +119,29 @@ def train_ranker(
     directory: Path,
     *,
     seed: int,
+    without: Sequence[str] = (),
     config: Path = CONFIG,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> Ranker:
-    """Trains on the questions whose target was found; stops early by the last fifth of them."""
+    """Trains on the questions whose target was found; stops early by the last fifth of them.
+
+    Args:
+        merged: The questions.
+        catalog: Says how features are encoded.
+        directory: Gets the run.
+        seed: Of the training.
+        without: Patterns of candidates' columns that this ranker may not read.
+        config: Of the ranker.
+        on_progress: Is told after each epoch.
+    """
     found = np.bincount(merged.samples.candidates.slate, _entered(merged.samples)) > 0
     samples = merged.samples.of_slates(found)
     count = len(samples.slates.user)
+    run = load_config(config)
+    features = replace(run.features, candidate=(*run.features.candidate, *(f"!{each}" for each in without)))
     first = np.arange(count) < round(count * (1 - STOPPING_SHARE))
     model = train(
-        replace(load_config(config), seed=seed),
+        replace(run, seed=seed, features=features),
         samples.of_slates(first),
         samples.of_slates(~first),
         directory,
@@ -141,10 +157,7 @@ def ranked(model: Ranker, merged: Merged, query_us: float) -> Found:
     """The candidates in the order of the ranker's predictions; equal ones stay in the order of the merge."""
     scores = predict(model, merged.samples)[:, 0]
     stops = np.cumsum([len(each.rows) for each in merged.candidates])
-    parts = np.split(scores, stops[:-1])
-    orders = [np.argsort(-part, kind="stable") for part in parts]
-    places = tuple(each.rows[order] for each, order in zip(merged.candidates, orders, strict=True))
-    return Found(places, tuple(part[order] for part, order in zip(parts, orders, strict=True)), query_us)
+    return by_scores(merged.candidates, np.split(scores, stops[:-1]), query_us)
 
 
 def with_channels(layout: Layout, channels: Sequence[str]) -> Layout:

@@ -1,20 +1,17 @@
 """The comparison of recall: every channel alone, all of them merged and ranked, and peers, on the same questions."""
 
-import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from feature_service.settings import load as load_settings
 from training.callable_model import CallableModel
-from training.compare.found import Found, ask, in_order, merged
+from training.compare.found import Found, ask
 from training.compare.measures import Measures, hand_off, measure
+from training.compare.orders import MERGED, RANKED, orders
 from training.compare.peers import AMONG_ALL, AMONG_LIVE, Visits, peer_scorer, rules
-from training.compare.questions import Questions
-from training.compare.ranker import describe, ranked, ranker_features, train_ranker
+from training.compare.protocol import Protocol
 from training.compare.service_channels import ask_channels, memory_channels
 from training.data.dataset import Dataset
 from training.data.samples import Samples
@@ -31,29 +28,10 @@ CONFIGS = Path(__file__).resolve().parent.parent / "configs"
 RULES = {"watched": "memory rule", "hot": "recent popularity"}
 """Where streamers off air are offered too, which the service's channels never find: rules in place of channels."""
 
-MERGED, RANKED = "merged", "merged and ranked"
+TOWER = "two_tower"
 
 OnStep = Callable[[str], None]
 """Takes what is being done."""
-
-
-@dataclass(frozen=True, slots=True)
-class Protocol:
-    """A data set with what is asked of it.
-
-    Attributes:
-        title: What the candidates are.
-        dataset: Models are fitted on its training samples; its validation part decides when they stop.
-        validation: Questions that the ranker is trained on.
-        test: Questions that are measured.
-        by_room: Whether offered rooms stand for themselves; False = for their streamers, on air or not.
-    """
-
-    title: str
-    dataset: Dataset
-    validation: Questions
-    test: Questions
-    by_room: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +61,12 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """What one scorer finds for both parts, and what its training cost."""
+    """What one scorer finds for both parts, what its training cost, and of a model the scorer of the test part."""
 
     validation: Found
     test: Found
     train_s: float = 0.0
+    scorer: Scorer | None = None
 
 
 def compare(
@@ -130,10 +109,18 @@ def compare(
         channels = found | others
         for name in models:
             add(name, found[name].test, found[name].train_s)
-        together, order, train_s = _ranking(protocol, channels, budget, seed, on_step)
-        add(MERGED, together)
-        add(RANKED, order, train_s)
-        shares = hand_off(together, order, protocol.test)
+        on_step(f"ranker, seed {seed}")
+        together = orders(
+            protocol,
+            {name: asked.validation for name, asked in channels.items()},
+            {name: asked.test for name, asked in channels.items()},
+            tower=found[TOWER].scorer if TOWER in found else None,
+            budget=budget,
+            seed=seed,
+        )
+        for name, order in together.items():
+            add(name, order.found, order.train_s)
+        shares = hand_off(together[MERGED].found, together[RANKED].found, protocol.test)
         handed.append(shares[0])
         kept.append(shares[1])
         for name, peer in _peers(protocol, budget, seed, on_step):
@@ -210,8 +197,9 @@ def _model(name: str, protocol: Protocol, work: Path, budget: int, seed: int, on
     def scorer(samples: Samples) -> Scorer:
         return recall_scorer(model, samples.slates, dataset.rooms, samples.layout)
 
-    asked = _ask(protocol, scorer(dataset.split.validation), scorer(dataset.split.test), budget)
-    return replace(asked, train_s=sum(entry["seconds"] for entry in trained.history))
+    test = scorer(dataset.split.test)
+    asked = _ask(protocol, scorer(dataset.split.validation), test, budget)
+    return replace(asked, train_s=sum(entry["seconds"] for entry in trained.history), scorer=test)
 
 
 def _peers(protocol: Protocol, budget: int, seed: int, on_step: OnStep) -> list[tuple[str, _Asked]]:
@@ -230,40 +218,6 @@ def _peers(protocol: Protocol, budget: int, seed: int, on_step: OnStep) -> list[
 def _ask(protocol: Protocol, validation: Scorer, test: Scorer, budget: int) -> _Asked:
     rooms = protocol.dataset.rooms
     return _Asked(ask(protocol.validation, validation, rooms, budget), ask(protocol.test, test, rooms, budget))
-
-
-def _ranking(
-    protocol: Protocol, channels: Mapping[str, _Asked], budget: int, seed: int, on_step: OnStep
-) -> tuple[Found, Found, float]:
-    """The merged candidates in the order of the merge and in that of the ranker, and the seconds of its training."""
-    dataset = protocol.dataset
-    quotas, weights = quotas_of(channels), load_settings().scene("").channel_weights
-    on_step(f"ranker, seed {seed}")
-    parts = [
-        describe(
-            questions,
-            merged({name: getattr(asked, part) for name, asked in channels.items()}, quotas, weights, budget),
-            dataset.rooms,
-            log=dataset.about.log,
-            catalog=dataset.catalog,
-            features=ranker_features(),
-            by_room=protocol.by_room,
-        )
-        for part, questions in (("validation", protocol.validation), ("test", protocol.test))
-    ]
-    started = time.perf_counter()
-    with TemporaryDirectory() as directory:
-        model = train_ranker(parts[0], dataset.catalog, Path(directory, "ranker"), seed=seed)
-    train_s = time.perf_counter() - started
-    recall_us = sum(asked.test.query_us for asked in channels.values())
-    return in_order(parts[1].candidates, recall_us), ranked(model, parts[1], recall_us), train_s
-
-
-def quotas_of(channels: Iterable[str]) -> dict[str, int]:
-    """The quotas of the service's default scene, of these channels; those that it gives none have 1."""
-    given = load_settings().scene("").channels
-    wanted = set(channels)
-    return {name: quota for name, quota in given.items() if name in wanted} | dict.fromkeys(wanted - given.keys(), 1)
 
 
 def _known(dataset: Dataset) -> np.ndarray:

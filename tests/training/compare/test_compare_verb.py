@@ -40,6 +40,7 @@ def test_one_command_prints_channels_merge_ranking_and_peers(
     )  # Whom a viewer has watched, and no other.
     wanted = {"item_cf", "watched", "hot", "fresh", "merged", "merged and ranked", "implicit ALS", "popularity"}
     assert wanted <= live["rows"].keys()
+    assert "ranked without who is on air" in every["rows"].keys() - live["rows"].keys()
     assert "Hand-off" in capsys.readouterr().out
 
 
