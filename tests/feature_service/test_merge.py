@@ -50,10 +50,10 @@ def test_room_stands_once_and_remembers_both_channels() -> None:
 
 
 def test_two_low_places_are_less_than_one_high_place() -> None:
-    merged = merge([recalled("a", *range(1, 31)), recalled("b", *range(31, 60), 30)], {"a": 30, "b": 30}, {}, 60)
-    # Room 30 is the thirtieth of both: 2/40 = 0.050. The first of one has 1/11 = 0.091, the ninth 1/19 = 0.053, the
-    # tenth 1/20 = 0.050, as much, and it got in before.
-    assert merged.rows.tolist().index(30) == 20
+    found = [recalled("a", *range(1, 32)), recalled("b", *range(32, 62), 31)]
+    merged = merge(found, {"a": 31, "b": 31}, {}, 61)
+    # Room 31 is the thirty-first of both: 2/41 = 0.049. The tenth of one has 1/20 = 0.050, the eleventh 1/21 = 0.048.
+    assert merged.rows.tolist().index(31) == 20
 
 
 def test_weight_lifts_what_a_channel_places() -> None:

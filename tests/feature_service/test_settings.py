@@ -36,10 +36,10 @@ def test_the_channels_of_a_scene_replace_the_default_ones(tmp_path: Path) -> Non
     assert len(settings.scene("home").channels) > 1
 
 
-def test_the_weights_of_a_scene_replace_the_default_ones(tmp_path: Path) -> None:
-    settings = _loaded(tmp_path, "[scenes.home.channel_weights]\nhot = 3\n")
-    assert settings.scene("home").channel_weights == {"hot": 3.0}
-    assert settings.scene("following").channel_weights == load().scene("following").channel_weights != {}
+def test_weights_replace_the_default_ones(tmp_path: Path) -> None:
+    settings = _loaded(tmp_path, "[scene.channel_weights]\nhot = 3\n[scenes.home.channel_weights]\nmf = 2\n")
+    assert settings.scene("home").channel_weights == {"mf": 2.0}
+    assert settings.scene("following").channel_weights == {"hot": 3.0}
 
 
 def test_attributes_are_declared_by_entity(tmp_path: Path) -> None:
