@@ -37,7 +37,7 @@ def test_what_is_left_out_has_defaults():
 @pytest.mark.parametrize(
     ("table", "message"),
     [
-        ({"model": "mmoee"}, r"run.toml: model: expected one of \['esmm', .*'two_tower'\], received 'mmoee'"),
+        ({"model": "mmoee"}, r"run.toml: model: expected one of \['d.*'esmm', .*'two_tower'\], received 'mmoee'"),
         ({"lerning_rate": 1}, "run.toml: lerning_rate: expected one of .*'training'"),
         ({"training": {"epoch": 3}}, "run.toml: training.epoch: expected one of .*'epochs'"),
         ({"options": {"expert_count": 3}}, "run.toml: options.expert_count: expected one of .*'experts'"),

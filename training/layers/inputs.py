@@ -168,12 +168,24 @@ class UserInputs(keras.layers.Layer):
     def call(self, tensors: Tensors, step: tf.Tensor | None = None) -> tf.Tensor:
         """Packed user tensors and sequences of U viewers → float32 [U, D]."""
         rows = [self.side(tensors, step)] if self.side else []
-        if self.history and self.pooling:
-            steps, mask = self.history(tensors, step)
-            if self.profiles:
-                steps = tf.concat([steps, self.profiles(tensors)], axis=-1)
-            rows.append(self.pooling(steps, mask))
+        if self.pooling:
+            rows.append(self.pooling(*self.steps(tensors, step)))
         return tf.concat(rows, axis=-1)
+
+    def plain(self, tensors: Tensors, step: tf.Tensor | None = None) -> tf.Tensor:
+        """The plain columns alone, float32 [U, D]; D is 0 where there are none."""
+        return self.side(tensors, step) if self.side else tf.zeros([tf.shape(tensors[HISTORY_IDS])[0], 0])
+
+    def steps(self, tensors: Tensors, step: tf.Tensor | None = None) -> History:
+        """The history alone.
+
+        Raises:
+            ValueError: The layout has none.
+        """
+        if not self.history:
+            raise ValueError("features: expected a watched sequence on the user side, received none")
+        steps, mask = self.history(tensors, step)
+        return History(tf.concat([steps, self.profiles(tensors)], axis=-1) if self.profiles else steps, mask)
 
 
 def _take_in(part: keras.layers.Layer, tensor: tf.Tensor, step: tf.Tensor | None) -> tf.Tensor:

@@ -25,3 +25,17 @@ class AttentionPooling(keras.layers.Layer):
         scores = tf.squeeze(self.score(self.hidden(steps)), axis=-1) + (1.0 - real) * _NEVER
         weights = tf.nn.softmax(scores, axis=-1) * real
         return tf.squeeze(tf.matmul(weights[:, tf.newaxis, :], steps), axis=1)
+
+
+def mean_of_real(steps: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
+    """Mean of the real steps; the zero row where none is real.
+
+    Args:
+        steps: float32 [U, length, D].
+        mask: Whether the step is real, bool [U, length].
+
+    Returns:
+        float32 [U, D].
+    """
+    real = tf.expand_dims(tf.cast(mask, tf.float32), -1)
+    return tf.math.divide_no_nan(tf.reduce_sum(steps * real, axis=1), tf.reduce_sum(real, axis=1))

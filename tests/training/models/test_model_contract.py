@@ -59,7 +59,7 @@ def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         "heads": {} if request.param in RECALL else dict.fromkeys(HEADS, 1.0),
         "training": {"learning_rate": 0.005, "batch_slates": 64, "epochs": 8, "patience": 8},
     }
-    if request.param == "esmm":
+    if request.param in ("esmm", "escm2"):
         table["heads"] = {"enter": 1.0, "long_watch": 1.0}
     run = tmp_path_factory.mktemp(request.param)
     model = train(
@@ -191,9 +191,9 @@ def test_a_signature_declares_exactly_what_it_reads(case: Case):
 
 
 def test_only_what_is_served_is_exported(case: Case):
-    """Optimiser, metrics, frequencies, position bias and the rooms behind `nearest` stay at home."""
+    """Optimiser, metrics, frequencies, counts of batches, position bias and the rooms behind `nearest` stay at home."""
     saved = tf.train.load_checkpoint(str(case.exported / "variables" / "variables")).get_variable_to_shape_map()
-    at_home = ("last_step", "gap", "validation_gap", "position_bias")
+    at_home = ("last_step", "gap", "validation_gap", "position_bias", "batches")
     served = [v for v in case.model.variables if v.name.partition(":")[0] not in at_home]
     served = [v for v in served if v.shape.is_fully_defined()]  # The number of rooms is open.
     shapes = [shape for name, shape in saved.items() if name.endswith("VARIABLE_VALUE")]
