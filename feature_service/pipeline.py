@@ -281,8 +281,9 @@ class _Run:
 
     async def _wait(self, tasks: Collection[asyncio.Task[Recalled]], until_s: float) -> None:
         """Waits for all of them, but not beyond a time on the timer."""
-        if tasks:
-            await asyncio.wait(tasks, timeout=max(until_s - self._pipeline.timer(), 0.0))
+        pending = [task for task in tasks if not task.done()]  # `wait` would go round for those that are done as well.
+        if pending:
+            await asyncio.wait(pending, timeout=max(until_s - self._pipeline.timer(), 0.0))
 
     def _found(self, name: str, task: asyncio.Task[Recalled]) -> Recalled | None:
         if not task.done():
