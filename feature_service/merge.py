@@ -16,7 +16,7 @@ from feature_service.stages import Candidates, Recalled
 RANK_CONSTANT = 10.0
 """k of reciprocal rank fusion. The paper has 60, for lists of a thousand of which many are wanted; of our lists, of
 which a viewer sees the first ten, k = 10 was best on the validation steps of LiveRec's Twitch file: with equal weights
-NDCG@10 is .549, .552, .551 and .528 at 5, 10, 20 and 60. By rank / quota, the rule that says who gets in, it is .495."""
+NDCG@10 is .549, .552, .551 and .528 at 5, 10, 20 and 60; by rank / quota, the rule of who gets in, it is .495."""
 
 
 def merge(
