@@ -1,6 +1,7 @@
 """Item-based CF: what its graph finds, why, and what is similar."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,7 +15,9 @@ from training.layers.fitted import Fitted
 from training.models.recall.item_cf import ItemCf, ItemCfOptions
 
 STEPS = 4
-OPTIONS = ItemCfOptions(shrink=1e-9, weight="days", half_life_days=1e9, recent_half_life_days=1.0, found=3)
+OPTIONS = ItemCfOptions(
+    shrink=1e-9, weight="days", half_life_days=1e9, recent_half_life_days=1.0, normalise=False, found=3
+)
 A, B, C, LONER, NEWCOMER = 11, 22, 33, 44, 55
 
 
@@ -34,15 +37,20 @@ LAYOUT = Layout(
 )
 
 
-@pytest.fixture(scope="module")
-def model() -> CallableModel:
+def solved(options: ItemCfOptions) -> CallableModel:
     """A and B were watched by two viewers, B and C by a third, the loner by a fourth: cosines A–B 2/√6, B–C 1/√3."""
     pairs = [(1, A), (1, B), (2, A), (2, B), (3, B), (3, C), (4, LONER)]
     interactions = Interactions.of(visits(*[(0, user, streamer, 1) for user, streamer in pairs]), DAY_MS)
     blueprint = Blueprint(
         layout=LAYOUT, encodings={}, fitted=Fitted({}, {}, {}, {}), sizes=InputSizes(), head_weights={}
     )
-    return CallableModel.of(ItemCf(blueprint, OPTIONS, ItemCf.solve(interactions, OPTIONS, seed=1)))
+    return CallableModel.of(ItemCf(blueprint, options, ItemCf.solve(interactions, options, seed=1)))
+
+
+@pytest.fixture(scope="module")
+def model() -> CallableModel:
+    """With similarities as they are."""
+    return solved(OPTIONS)
 
 
 def found(model: CallableModel, *histories: Sequence[tuple[int, float]]) -> dict[str, np.ndarray]:
@@ -97,3 +105,32 @@ def test_similar_streamers_are_others(model: CallableModel) -> None:
     answer = model.ask("similar", {CANDIDATE_IDS: np.array([[B], [LONER], [NEWCOMER], [0]])})
     assert answer["streamer"].tolist() == [[A, C, 0], [0, 0, 0], [0, 0, 0], [0, 0, 0]]
     assert answer["score"][0] == pytest.approx([2 / 6**0.5, 1 / 3**0.5, 0])
+
+
+def test_rows_that_sum_to_one_let_the_streamer_with_fewer_neighbours_say_more() -> None:
+    normalised = solved(replace(OPTIONS, normalise=True))
+    answer = found(normalised, [(A, 0), (C, 0)])
+    # Row A holds 1 and 2/√6, row C 1 and 1/√3: B gets .4495 + .3660, C 1 / 1.5774, A 1 / 1.8165; C overtakes A.
+    assert answer["streamer"].tolist() == [[B, C, A]]
+    assert answer["score"][0] == pytest.approx([0.8155, 0.6340, 0.5505], abs=1e-4)
+    assert found(normalised, [(LONER, 0)])["score"][0].tolist() == [1, 0, 0]
+    similar = normalised.ask("similar", {CANDIDATE_IDS: np.array([[B]])})
+    assert similar["score"][0] == pytest.approx([2 / 6**0.5, 1 / 3**0.5, 0])
+
+
+def test_itself_lowers_the_streamers_watched_before_and_no_others() -> None:
+    answer = found(solved(replace(OPTIONS, itself=0.5)), [(A, 0)])
+    assert answer["streamer"].tolist() == [[B, A, 0]]
+    assert answer["score"][0] == pytest.approx([2 / 6**0.5, 0.5, 0])
+
+
+def test_who_watched_nobody_with_a_neighbour_finds_nobody_without_itself() -> None:
+    answer = found(solved(replace(OPTIONS, itself=0.0, normalise=True)), [(LONER, 0)])
+    assert answer["streamer"].tolist() == [[0, 0, 0]]
+    assert answer["score"].tolist() == [[0, 0, 0]]
+
+
+@pytest.mark.parametrize("itself", [-0.1, float("nan"), float("inf")])
+def test_a_factor_that_cannot_be_is_named(itself: float) -> None:
+    with pytest.raises(ValueError, match=f"itself: expected a number of 0 or more, received {itself}"):
+        replace(OPTIONS, itself=itself)

@@ -1,13 +1,15 @@
 """Item-based CF: the streamers most alike, by who watched them, to those that a viewer watched.
 
-    score(j) = Σ_i w_i · sim(i, j)
+    score(j) = Σ_i w_i · sim(i, j) / Σ_k sim(i, k)
 
-over the streamers i of the history, each with its worth w of `HistoryWorth`, and j among the nearest of i, itself
+over the streamers i of the history, each with its worth w of `HistoryWorth`, and j and k among the nearest of i, itself
 included: whoever watched a streamer often is likeliest to come back. Similarities are those of
-`training.collaborative.similarity`; a neighbour table of Deshpande and Karypis, "Item-Based Top-N Recommendation
+`training.collaborative.similarity`. A neighbour table and its similarity normalisation, so that a streamer whom
+everybody watches says no more than one with few neighbours, of Deshpande and Karypis, "Item-Based Top-N Recommendation
 Algorithms" (TOIS 2004).
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -42,6 +44,8 @@ class ItemCfOptions:
         cap_s: Longest watch of a day that counts, seconds.
         half_life_days: Of a day's worth, in what similarities are made of.
         recent_half_life_days: And in the history of the viewer that is asked for.
+        normalise: Whether the rows of the table sum to 1, or hold the similarities as they are.
+        itself: Factor of a streamer's similarity to itself, 0 or more: below 1 it favours streamers new to the viewer.
         found: M, how many streamers an answer holds.
     """
 
@@ -55,15 +59,19 @@ class ItemCfOptions:
     cap_s: float = 14_400.0
     half_life_days: float = 90.0
     recent_half_life_days: float = 30.0
+    normalise: bool = True
+    itself: float = 1.0
     found: int = 500
 
     def __post_init__(self) -> None:
-        """Checks the names.
+        """Checks the names and the factor.
 
         Raises:
-            ValueError: One is unknown.
+            ValueError: A name is unknown, or the factor below 0 or not finite.
         """
         _ = self.how, self.worth
+        if not 0 <= self.itself < math.inf:
+            raise ValueError(f"itself: expected a number of 0 or more, received {self.itself}")
 
     @property
     def how(self) -> Similarity:
@@ -82,7 +90,8 @@ class ItemCf(SolvedRecall):
     Attributes:
         streamers: The streamers that are known, S of them.
         rows: Nearest of each, itself first, int32 [S + 1, 1 + K]; S where there is none, as in all of row S.
-        scores: Their similarity, float32 [S + 1, 1 + K].
+        scores: Their similarity, the first times `itself`, float32 [S + 1, 1 + K].
+        weights: What each row is multiplied by, float32 [S + 1].
     """
 
     Options = ItemCfOptions
@@ -91,7 +100,11 @@ class ItemCf(SolvedRecall):
         super().__init__(blueprint, options, solution)
         self.streamers = KnownKeys(solution["streamers"])
         self.rows = table(solution["rows"], "rows")
-        self.scores = table(solution["scores"], "scores")
+        scores = solution["scores"] * np.where(np.arange(solution["scores"].shape[1]) > 0, 1.0, options.itself)
+        sums = scores.sum(axis=1) if options.normalise else np.ones(len(scores))
+        self.scores = table(scores.astype(np.float32), "scores")
+        weights = np.divide(1.0, sums, out=np.zeros_like(sums), where=sums > 0)
+        self.weights = table(weights.astype(np.float32), "weights")
         self.history = HistoryWorth(self.layout, Worth(options.weight, options.cap_s, options.recent_half_life_days))
         self._found, self._streamer = options.found, self.layout[CANDIDATE_IDS].slices()[STREAMER].start
 
@@ -116,8 +129,9 @@ class ItemCf(SolvedRecall):
             `streamer` int64 [U, M], keys, best first, 0 where there is none (ties by the newest watched, then by
             likeness to it); `score` float32 [U, M]; `because` int64 [U, M], the watched streamer that adds most to it.
         """
-        keys, worth = self.history.keys(tensors), self.history(tensors)
+        keys = self.history.keys(tensors)
         watched = self.streamers.rows(keys)
+        worth = self.history(tensors) * tf.gather(self.weights, watched)
         shape = tf.shape(keys)
         viewers, steps = shape[0], shape[1]
         near = tf.cast(tf.gather(self.rows, watched), tf.int64)
