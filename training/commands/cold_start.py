@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the arguments."""
     parser.add_argument("--work", type=Path, required=True, help="folder of logs, samples and training runs")
     parser.add_argument("--config", type=Path, default=CONFIG, help="the two-tower's run, TOML; default the demo's")
-    parser.add_argument("--seeds", type=int, default=3, help="worlds (default %(default)s)")
+    parser.add_argument("--worlds", type=int, default=6, help="how many, a seed each (default %(default)s)")
     for name, text in (
         ("users", "viewers"),
         ("streamers", "streamers, newcomers included"),
@@ -46,14 +46,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Compares, and prints the tables."""
-    if arguments.seeds < 1:
-        raise UserError(f"--seeds: expected a number above 0, received {arguments.seeds}")
+    if arguments.worlds < 1:
+        raise UserError(f"--worlds: expected a number above 0, received {arguments.worlds}")
     effects = replace(Effects(), **dict.fromkeys(arguments.without, False))
     worlds = [
         SimulationSettings(
             users=arguments.users, streamers=arguments.streamers, days=arguments.days, seed=seed, effects=effects
         )
-        for seed in range(1, 1 + arguments.seeds)
+        for seed in range(1, 1 + arguments.worlds)
     ]
     with steps() as on_step:
         found = cold_start(worlds, load_config(arguments.config), arguments.work, on_step)

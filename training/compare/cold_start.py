@@ -2,10 +2,14 @@
 
 A case is an entered room of such a streamer. Its rivals are all rooms on air then, or those of cold streamers alone:
 among all, a scorer of popularity cannot win; among the cold, only what a room shows can tell them apart.
+
+All scorers rank the same cases, and differences are taken case by case. A mean over streamers, each with the mean of
+her cases, tells of a streamer who starts; a mean over cases tells of a visit, and one newcomer who draws a crowd on her
+first evening, whom heat finds after a minute, is a third of a world's cases. Both are resampled by streamer.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +28,9 @@ HOT_HALF_LIFE_MS = 600_000
 """That of the channel `hot`."""
 
 RIVALS = tuple(KS)
+
+PER = ("streamer", "visit")
+"""What a mean is of."""
 
 
 class NoColdCaseError(ValueError):
@@ -97,10 +104,10 @@ def cold_ranks(dataset: Dataset, scorers: Mapping[str, Scorer]) -> ColdRanks:
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """A share of the cases, or a difference of two.
+    """A mean share of cases that a scorer finds, or a difference of two.
 
     Attributes:
-        value: Over all worlds' cases.
+        value: Over all worlds.
         interval: 95 %, streamers resampled; None where it is undefined.
         by_world: The value in each world.
     """
@@ -118,19 +125,19 @@ class ColdStart:
         cases: Cases of each world.
         streamers: Cold streamers that were entered, of each world.
         rivals: Mean number of rooms that a case ranks, by rivals.
-        recall: recall@k by rivals and scorer; see `KS`.
-        gain: By rivals and scorer, recall@k of the first scorer less that of each other one, over the same draws.
+        recall: recall@k by rivals, what it is a mean of (`PER`) and scorer; see `KS`.
+        gain: By the same, recall@k of the first scorer less that of each other one, over the same draws.
     """
 
     cases: tuple[int, ...]
     streamers: tuple[int, ...]
     rivals: Mapping[str, float]
-    recall: Mapping[str, Mapping[str, Share]]
-    gain: Mapping[str, Mapping[str, Share]] = field(default_factory=dict)
+    recall: Mapping[str, Mapping[str, Mapping[str, Share]]]
+    gain: Mapping[str, Mapping[str, Mapping[str, Share]]]
 
 
 def summarise(worlds: Sequence[ColdRanks], *, seed: int = 0, replicates: int = REPLICATES) -> ColdStart:
-    """Joins worlds; what is claimed of new streamers is resampled by streamer, not by case.
+    """Joins worlds.
 
     Args:
         worlds: All with the same scorers; the first scorer is compared with the others.
@@ -139,17 +146,23 @@ def summarise(worlds: Sequence[ColdRanks], *, seed: int = 0, replicates: int = R
     """
     world = np.repeat(np.arange(len(worlds)), [len(each.streamer) for each in worlds])
     keys = np.stack([world, np.concatenate([each.streamer for each in worlds])], axis=1)
-    _, cluster = np.unique(keys, axis=0, return_inverse=True)
-    recall: dict[str, dict[str, Share]] = {}
-    gain: dict[str, dict[str, Share]] = {}
+    streamers, streamer = np.unique(keys, axis=0, return_inverse=True)
+    cases = np.bincount(streamer.ravel()).astype(np.float64)
+    recall: dict[str, dict[str, dict[str, Share]]] = {}
+    gain: dict[str, dict[str, dict[str, Share]]] = {}
     for rivals in RIVALS:
         scorers = list(worlds[0].ranks[rivals])
         found = [np.concatenate([each.ranks[rivals][scorer] for each in worlds]) for scorer in scorers]
         hit = np.stack([hits(ranks, KS[rivals]) for ranks in found], axis=1)
-        lead = hit[:, :1] - hit
-        shares = _shares(np.hstack([hit, lead]), cluster.ravel(), world, seed, replicates)
-        recall[rivals] = dict(zip(scorers, shares[: len(scorers)], strict=True))
-        gain[rivals] = dict(zip(scorers[1:], shares[len(scorers) + 1 :], strict=True))
+        sums = np.zeros((len(streamers), len(scorers)))
+        np.add.at(sums, streamer.ravel(), hit)
+        means = sums / cases[:, np.newaxis]
+        recall[rivals], gain[rivals] = {}, {}
+        for per, weights in (("streamer", np.ones_like(cases)), ("visit", cases)):
+            values = np.hstack([means, means[:, :1] - means])
+            shares = _shares(values, weights, streamers[:, 0], seed, replicates)
+            recall[rivals][per] = dict(zip(scorers, shares[: len(scorers)], strict=True))
+            gain[rivals][per] = dict(zip(scorers[1:], shares[len(scorers) + 1 :], strict=True))
     return ColdStart(
         cases=tuple(len(each.streamer) for each in worlds),
         streamers=tuple(len(np.unique(each.streamer)) for each in worlds),
@@ -160,20 +173,18 @@ def summarise(worlds: Sequence[ColdRanks], *, seed: int = 0, replicates: int = R
 
 
 def _shares(
-    values: NDArray[np.float64], cluster: NDArray[np.intp], world: NDArray[np.intp], seed: int, replicates: int
+    values: NDArray[np.float64], weights: NDArray[np.float64], world: NDArray[np.int64], seed: int, replicates: int
 ) -> list[Share]:
-    """The mean of each column [C, M], with intervals over clusters."""
-    clusters = int(cluster.max()) + 1
-    sums = np.zeros((clusters, values.shape[1]))
-    np.add.at(sums, cluster, values)
-    sizes = np.bincount(cluster, minlength=clusters).astype(np.float64)
+    """The mean of each column [S, M] of streamers with weights [S], with intervals over streamers."""
+    weighted = values * weights[:, np.newaxis]
 
     def means(counts: NDArray[np.int64]) -> NDArray[np.float64]:
-        return (counts @ sums) / (counts @ sizes)
+        return (counts @ weighted) / (counts @ weights)
 
-    draws = bootstrap(means, clusters, seed, replicates)
-    by_world = np.stack([values[world == number].mean(axis=0) for number in np.unique(world)])
+    draws = bootstrap(means, len(weights), seed, replicates)
+    overall = means(np.ones(len(weights), np.int64))
+    by_world = np.stack([means((world == number).astype(np.int64)) for number in np.unique(world)])
     return [
-        Share(float(values[:, at].mean()), interval(draws[:, at]), tuple(by_world[:, at].tolist()))
+        Share(float(overall[at]), interval(draws[:, at]), tuple(by_world[:, at].tolist()))
         for at in range(values.shape[1])
     ]

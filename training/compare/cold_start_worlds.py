@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from training.callable_model import CallableModel
-from training.compare.cold_start import KS, RIVALS, ColdRanks, ColdStart, Share, baselines, cold_ranks, summarise
+from training.compare.cold_start import KS, PER, RIVALS, ColdRanks, ColdStart, Share, baselines, cold_ranks, summarise
 from training.data.dataset import Dataset
 from training.data.sample_set import build_samples
 from training.data.simulation.settings import SimulationSettings
@@ -74,18 +74,19 @@ def _scorer(trained: TrainedModel, dataset: Dataset) -> Scorer:
 
 
 def cold_start_tables(found: ColdStart) -> list[ReportTable]:
-    """One table by rivals: recall of each scorer, and how far the two-tower is ahead of it."""
-    return [_table(found, rivals) for rivals in RIVALS]
+    """A table by rivals and by what is averaged: recall of each scorer, and how far the two-tower is ahead of it."""
+    return [_table(found, rivals, per) for rivals in RIVALS for per in PER]
 
 
-def _table(found: ColdStart, rivals: str) -> ReportTable:
-    gain = found.gain[rivals]
+def _table(found: ColdStart, rivals: str, per: str) -> ReportTable:
+    gain = found.gain[rivals][per]
     rows = tuple(
         (scorer, _cell(share), _cell(gain[scorer]) if scorer in gain else "", _worlds(gain.get(scorer, share)))
-        for scorer, share in found.recall[rivals].items()
+        for scorer, share in found.recall[rivals][per].items()
     )
     return ReportTable(
-        f"Rooms of streamers whom nobody had entered, among {rivals} on air ({found.rivals[rivals]:.0f} on average)",
+        f"Rooms of streamers whom nobody had entered, among {rivals} on air ({found.rivals[rivals]:.0f} on average): "
+        f"mean of a {per}",
         (),
         ("scorer", f"recall@{KS[rivals]}", "two_tower is ahead by", "in each world"),
         rows,

@@ -62,16 +62,42 @@ def test_worlds_are_joined_and_the_first_scorer_is_compared_with_the_others():
     found = summarise([ranks([1, 2], [0, 4], [5, 0]), ranks([1, 1], [9, 2], [9, 9])], replicates=50)
     assert found.cases == (2, 2)
     assert found.streamers == (2, 1)
-    recall, gain = found.recall["all rooms"], found.gain["all rooms"]["other"]
+    recall, gain = found.recall["all rooms"]["visit"], found.gain["all rooms"]["visit"]["other"]
     # recall@5: hits 1 1 | 0 1 and 0 1 | 0 0.
     assert (recall["two_tower"].value, recall["other"].value, gain.value) == (0.75, 0.25, 0.5)
     assert recall["two_tower"].by_world == (1.0, 0.5)
     assert gain.by_world == (0.5, 0.5)
 
 
-def test_cases_of_one_streamer_are_no_independent_witnesses():
+def test_streamer_who_draws_a_crowd_counts_no_more_than_another_in_a_mean_of_streamers():
+    # Three visits of one streamer are found and one of another is not; by the other scorer the reverse.
+    found = summarise([ranks([1, 1, 1, 2], [0, 0, 0, 9], [9, 9, 9, 0])], replicates=50)
+    recall, gain = found.recall["all rooms"], found.gain["all rooms"]
+    assert (recall["visit"]["two_tower"].value, recall["streamer"]["two_tower"].value) == (0.75, 0.5)
+    assert (gain["visit"]["other"].value, gain["streamer"]["other"].value) == (0.5, 0.0)
+
+
+def test_streamer_of_the_same_key_in_another_world_is_another_streamer():
+    found = summarise([ranks([1, 1, 1], [0, 0, 0], [9, 9, 9]), ranks([1], [9], [9])], replicates=50)
+    assert found.recall["all rooms"]["streamer"]["two_tower"].value == 0.5
+
+
+def test_difference_is_drawn_with_the_streamers_that_both_scorers_share():
+    # Half of the streamers are found by both, half by neither: recall varies from draw to draw, the difference never.
+    firsts = [0, 9] * 10
+    found = summarise([ranks(list(range(20)), firsts, firsts)])
+    for per in ("streamer", "visit"):
+        share, gain = found.recall["all rooms"][per]["two_tower"], found.gain["all rooms"][per]["other"]
+        assert share.interval
+        assert gain.interval
+        assert share.interval.high > share.interval.low
+        assert (gain.interval.low, gain.interval.high) == (0.0, 0.0)
+
+
+@pytest.mark.parametrize("per", ["streamer", "visit"])
+def test_cases_of_one_streamer_are_no_independent_witnesses(per: str):
     """A hundred hits of one streamer beside one miss of another: drawn by streamer, all may be hits, or all misses."""
     found = summarise([ranks([1] * 100 + [2], [0] * 100 + [9], [9] * 101)])
-    share = found.recall["cold rooms"]["two_tower"]
+    share = found.recall["cold rooms"][per]["two_tower"]
     assert share.interval
     assert (share.interval.low, share.interval.high) == (0.0, 1.0)
