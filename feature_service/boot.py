@@ -50,7 +50,12 @@ class _Parts:
 
 @asynccontextmanager
 async def booted(
-    settings: Settings, data: Path, targets: Sequence[str], *, as_of_log: bool = False
+    settings: Settings,
+    data: Path,
+    targets: Sequence[str],
+    *,
+    as_of_log: bool = False,
+    now_ms: NowMs | None = None,
 ) -> AsyncGenerator[FeatureService]:
     """A service that runs: state restored, model servers followed, checkpoints taken.
 
@@ -59,6 +64,7 @@ async def booted(
         data: The folder of log and store; made when missing.
         targets: The model servers, `host:port`.
         as_of_log: Start the clock at the log's end instead of now.
+        now_ms: A clock of the caller's own instead.
 
     Raises:
         SettingsError: A scene names a channel, filter or re-ranker that does not exist, or the live index cannot be
@@ -67,7 +73,7 @@ async def booted(
         StoreError: The store cannot be read.
     """
     _check_names(settings)
-    parts = _open(settings, data, targets, as_of_log=as_of_log)
+    parts = _open(settings, data, targets, as_of_log=as_of_log, now_ms=now_ms)
     service = parts.service
     await service.rollout.follow()
     tasks = [
@@ -89,7 +95,9 @@ async def booted(
         parts.store.close()
 
 
-def _open(settings: Settings, data: Path, targets: Sequence[str], *, as_of_log: bool) -> _Parts:
+def _open(
+    settings: Settings, data: Path, targets: Sequence[str], *, as_of_log: bool, now_ms: NowMs | None
+) -> _Parts:
     approximation = _approximation(settings.service)
     data.mkdir(parents=True, exist_ok=True)
     catalog = build_catalog(settings.service.content_width, settings.attributes)
@@ -99,7 +107,7 @@ def _open(settings: Settings, data: Path, targets: Sequence[str], *, as_of_log: 
     state.position = keeper.restore()
     live = LiveTable(state)
     event_log = LocalLog.open(data / LOG_FOLDER, base=state.position)
-    now_ms = _clock(event_log, as_of_log=as_of_log)
+    now_ms = now_ms or _clock(event_log, as_of_log=as_of_log)
     servers = ModelServers(targets)
     asking = Asking(servers, settings.service.deadline_ms / 1000)
     channels = {name: make(asking) for name, make in CHANNELS.items()}

@@ -48,11 +48,11 @@ def run(arguments: argparse.Namespace) -> int:
     folders = DemoFolders(arguments.out)
     log = arguments.log or str(folders.log)
     if not arguments.log:
-        _verb("simulate", "--log", log)
-    _verb("replay", "--log", log, "--samples", str(folders.samples))
+        verb("simulate", "--log", log)
+    verb("replay", "--log", log, "--samples", str(folders.samples))
     models = models_for(read_sample_about(folders.samples).heads)
     options = [*(f"--model={name}" for name in models), "--fractions", *map(str, arguments.fractions)]
-    _verb(
+    verb(
         "run",
         "--samples",
         str(folders.samples),
@@ -62,7 +62,7 @@ def run(arguments: argparse.Namespace) -> int:
         str(folders.models),
         *options,
     )
-    _verb("seed", "--log", log, "--samples", str(folders.samples), "--data", str(folders.service))
+    verb("seed", "--log", log, "--samples", str(folders.samples), "--data", str(folders.service))
     _say("serve the models and the feature service, and ask for slates")
     with running_stack(folders, models) as address:
         for answer in asyncio.run(_ask(address, typical_viewers(log, VIEWERS), arguments.k)):
@@ -71,7 +71,7 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _verb(*arguments: str) -> None:
+def verb(*arguments: str) -> None:
     """Runs a verb as its own command would, in this process."""
     from training.__main__ import main
 

@@ -1,6 +1,6 @@
 """The viewers of the simulated world through time: their requests, and the events that follow."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +18,12 @@ _SCENES = ("live_tab", "home")
 _BLOCK = 4_096
 """Requests that are worked on at once; bounds the memory of a busy step."""
 
+_NEUTRAL = 0.5
+_CONTENT_MS = 30_000
+"""Who watched so long of a slate goes away content."""
+_MOOD_RATE = 0.1
+"""The mood is the decayed share of slates that left the viewer content."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Slates:
@@ -30,8 +36,40 @@ class _Slates:
     request_ids: list[str]
 
 
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """Viewers who ask for slates at about the same time.
+
+    Attributes:
+        world: The truth.
+        users: Rows of viewers, int64 [N].
+        live: Rows of the rooms on air, int64 [L].
+        loyalty: How loyal each viewer is to each room's streamer, 0 to 1, float64 [N, L].
+        from_ms: When, since the log's start.
+        request_ids: A name for each request.
+        rng: The source of chance.
+    """
+
+    world: World
+    users: Ints
+    live: Ints
+    loyalty: Floats
+    from_ms: int
+    request_ids: list[str]
+    rng: np.random.Generator
+
+
+Chooser = Callable[[Asking], tuple[Ints, Floats]]
+"""Slates as columns of `Asking.live`, int64 [N, K], with the propensity of each room, float64 [N, K]; 0 = not told."""
+
+
+def platform_policy(asking: Asking) -> tuple[Ints, Floats]:
+    """The slates of the simulated platform itself, see `training.data.simulation.policy`."""
+    return choose_slates(asking.world, asking.users, asking.live, asking.loyalty, asking.rng)
+
+
 class Crowd:
-    """Viewers who ask for slates; remembers whom each has watched and who is still watching."""
+    """Viewers who ask for slates; remembers whom each has watched, who is still watching, and in what mood each is."""
 
     def __init__(self, world: World, room_ids: list[str], number: Numbering, rng: np.random.Generator) -> None:
         self._world = world
@@ -42,33 +80,39 @@ class Crowd:
         self._visits: dict[int, dict[int, int]] = {}
         self._followed: set[tuple[int, int]] = set()
         self._requests = 0
+        self._mood = np.full(world.settings.users, _NEUTRAL)
         self._rate = world.settings.calibration.slates_per_user_day * STEP_MS / DAY_MS * world.viewers.activity
 
-    def step(self, from_ms: int, live: Ints) -> list[Event]:
+    def step(self, from_ms: int, live: Ints, choose: Chooser) -> list[Event]:
         """The events that follow from requests in the step from `from_ms` on; some happen hours later.
 
         Args:
             from_ms: Since the log's start.
             live: int64 [L], rows of the rooms on air; none, and nothing is asked.
+            choose: Makes the slates.
         """
-        ask = self._rng.random(len(self._rate)) < self._rate * self._world.busyness(from_ms)
+        retention = self._world.settings.calibration.retention
+        keenness = 1 + retention * (self._mood / _NEUTRAL - 1)
+        ask = self._rng.random(len(self._rate)) < self._rate * keenness * self._world.busyness(from_ms)
         users = np.flatnonzero(ask & (self._busy_until_ms <= from_ms))
         events: list[Event] = []
         if len(live):
             for start in range(0, len(users), _BLOCK):
-                events.extend(self._serve(users[start : start + _BLOCK], live, from_ms))
+                events.extend(self._serve(users[start : start + _BLOCK], live, from_ms, choose))
         return events
 
-    def _serve(self, users: Ints, live: Ints, from_ms: int) -> Iterator[Event]:
+    def _serve(self, users: Ints, live: Ints, from_ms: int, choose: Chooser) -> Iterator[Event]:
         loyalty = self._loyalty(users, live)
-        columns, propensity = choose_slates(self._world, users, live, loyalty, self._rng)
-        asked_ms = from_ms + self._rng.integers(STEP_MS, size=len(users))
         ids = [f"request-{self._requests + i:07d}" for i in range(len(users))]
         self._requests += len(users)
+        columns, propensity = choose(Asking(self._world, users, live, loyalty, from_ms, ids, self._rng))
+        asked_ms = from_ms + self._rng.integers(STEP_MS, size=len(users))
         slates = _Slates(users, live[columns], propensity, asked_ms, ids)
         known = np.take_along_axis(loyalty, columns, axis=1)
         visits = go_through(self._world, users, slates.rooms, asked_ms, known, self._rng)
         self._busy_until_ms[users] = visits.done_ms
+        content = visits.watch_ms.sum(axis=1) >= _CONTENT_MS
+        self._mood[users] += _MOOD_RATE * (content - self._mood[users])
         yield from self._impressions(slates, visits)
         yield from self._entries(slates, visits)
         yield from self._dismissals(slates, visits)

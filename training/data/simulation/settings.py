@@ -88,6 +88,7 @@ class Calibration:
         reaction_affinity: How affinity raises the reactions.
         gift_heat: How much a moment raises gifts.
         not_interested: Chance that a seen room that was not entered is waved away.
+        retention: 0 to 1, how much viewers whom slates leave content ask more often, and others less.
     """
 
     slates_per_user_day: float = 10.0
@@ -129,6 +130,7 @@ class Calibration:
     reaction_affinity: float = 0.5
     gift_heat: float = 1.0
     not_interested: float = 0.002
+    retention: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""The closed loop: simulated viewers are served by the running stack, react, and are served what follows from it."""
