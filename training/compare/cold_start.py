@@ -5,7 +5,7 @@ among all, a scorer of popularity cannot win; among the cold, only what a room s
 
 All scorers rank the same cases, and differences are taken case by case. A mean over streamers, each with the mean of
 her cases, tells of a streamer who starts; a mean over cases tells of a visit, and one newcomer who draws a crowd on her
-first evening, whom heat finds after a minute, is a third of a world's cases. Both are resampled by streamer.
+first evening, whom heat finds after a minute, can be a third of a world's cases. Both are resampled by streamer.
 """
 
 from collections.abc import Mapping, Sequence
