@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import MISSING, asdict, dataclass, field, fields
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any, TypeVar, get_args, get_type_hints
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 import tf_keras as keras
 
@@ -14,7 +14,7 @@ from training.heads import HEADS
 from training.layers.balance import BALANCES
 from training.layers.blueprint import HISTORY_TENSORS, USER_TENSORS, InputSizes
 from training.models import MODELS
-from training.models.recall import SolvedRecall
+from training.models.recall import RECALL, SolvedRecall
 
 OPTIMIZERS = {"adam": keras.optimizers.Adam, "adagrad": keras.optimizers.Adagrad}
 
@@ -135,6 +135,9 @@ def parse_config(table: Mapping[str, Any], source: str) -> RunConfig:
     if run.training.optimizer not in OPTIMIZERS:
         received = run.training.optimizer
         raise ConfigError(f"{source}: training.optimizer: expected one of {list(OPTIMIZERS)}, received {received!r}")
+    if run.inputs.embedding_l2 and model in RECALL:
+        received = run.inputs.embedding_l2
+        raise ConfigError(f"{source}: inputs.embedding_l2: expected 0 of the recall model {model}, received {received}")
     if run.training.balance not in BALANCES:
         received = run.training.balance
         raise ConfigError(f"{source}: training.balance: expected one of {list(BALANCES)}, received {received!r}")
@@ -197,7 +200,10 @@ def _table(kind: type[_Table], values: Any, source: str, prefix: str) -> _Table:
         if key not in known:
             raise ConfigError(f"{source}: {prefix}{key}: expected one of {sorted(known)}, received an unknown key")
     hints = get_type_hints(kind)
-    checked = {key: _checked(value, hints[key], f"{source}: {prefix}{key}") for key, value in values.items()}
+    checked = {
+        key: _checked(value, hints[key], f"{source}: {prefix}{key}", zero=known[key].default == 0)
+        for key, value in values.items()
+    }
     for name, declared in known.items():
         if name not in checked and declared.default is MISSING and declared.default_factory is MISSING:
             raise ConfigError(f"{source}: {prefix}{name}: expected a value, received none")
@@ -207,16 +213,20 @@ def _table(kind: type[_Table], values: Any, source: str, prefix: str) -> _Table:
         raise ConfigError(f"{source}: {prefix}{error}") from None
 
 
-def _checked(value: Any, hint: Any, place: str) -> Any:
+def _checked(value: Any, hint: Any, place: str, *, zero: bool = False) -> Any:
     """The value as its field's type has it: lists become tuples, whole numbers floats where floats are meant.
+
+    Args:
+        value: The value.
+        hint: Its field's type.
+        place: Where it stands, for messages.
+        zero: Whether a number may be 0, as it may where that is the default.
 
     Raises:
         ConfigError: The value is of another type, or a number that is not positive.
     """
-    if hint == tuple[int, ...] or hint == tuple[str, ...]:
-        if not isinstance(value, list | tuple):
-            raise ConfigError(f"{place}: expected a list, received {value!r}")
-        return tuple(_checked(item, get_args(hint)[0], place) for item in value)
+    if get_origin(hint) is tuple:
+        return _checked_items(value, get_args(hint), place)
     if hint == Mapping[str, float]:
         if not isinstance(value, Mapping):
             raise ConfigError(f"{place}: expected a table, received {value!r}")
@@ -225,6 +235,20 @@ def _checked(value: Any, hint: Any, place: str) -> Any:
         value = float(value)
     if hint in (int, str, float) and type(value) is not hint:
         raise ConfigError(f"{place}: expected {_KINDS[hint]}, received {value!r}")
-    if isinstance(value, int | float) and not value > 0:
-        raise ConfigError(f"{place}: expected a number above 0, received {value!r}")
+    if isinstance(value, int | float) and not (value > 0 or (zero and value == 0)):
+        raise ConfigError(f"{place}: expected {'0 or ' if zero else ''}a number above 0, received {value!r}")
     return value
+
+
+def _checked_items(value: Any, hints: tuple[Any, ...], place: str) -> tuple[Any, ...]:
+    """A list's items, of the types `hints`; (type, ...) = any number of one type.
+
+    Raises:
+        ConfigError: The value is no list, or one of another length or with items of another type.
+    """
+    if not isinstance(value, list | tuple):
+        raise ConfigError(f"{place}: expected a list, received {value!r}")
+    kinds = hints[:1] * len(value) if hints[-1] is ... else hints
+    if len(value) != len(kinds):
+        raise ConfigError(f"{place}: expected a list of {len(kinds)}, received {value!r}")
+    return tuple(_checked(item, kind, place) for item, kind in zip(value, kinds, strict=True))

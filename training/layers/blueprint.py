@@ -21,6 +21,8 @@ class InputSizes:
         unseen_rows: Rows a vocabulary for keys that were not seen in training.
         min_count: A key that occurs less often in the training samples counts as unseen.
         unseen_rates: Share of a feature's keys, by feature name, that counts as unseen in training.
+        embedding_l2: What a ranker's training loss adds for each unit of Σ‖v‖², over the vectors v of the known keys
+            that the batch holds, each key once; 0 = nothing.
     """
 
     embedding: int = 16
@@ -29,6 +31,7 @@ class InputSizes:
     unseen_rows: int = 8
     min_count: int = 2
     unseen_rates: Mapping[str, float] = field(default_factory=dict)
+    embedding_l2: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

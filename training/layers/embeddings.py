@@ -21,18 +21,38 @@ class Embeddings(keras.layers.Layer):
     """
 
     def __init__(
-        self, vocabularies: Mapping[str, NDArray[np.int64]], *, size: int, unseen_rows: int, trainable: bool = True
+        self,
+        vocabularies: Mapping[str, NDArray[np.int64]],
+        *,
+        size: int,
+        unseen_rows: int,
+        zeros: int = 0,
+        trainable: bool = True,
     ) -> None:
+        """Makes the table.
+
+        Args:
+            vocabularies: The known keys, int64, by vocabulary.
+            size: Numbers a vector.
+            unseen_rows: Rows a vocabulary for keys that were not seen.
+            zeros: How many of a vector's last numbers start from 0; the others start from N(0, 0.05²).
+            trainable: Whether the table is learnt.
+        """
         super().__init__(name="embeddings")
         self.size = size
         self._unseen_rows = unseen_rows
         self._first_unseen = {name: place * unseen_rows for place, name in enumerate(vocabularies)}
+        self._first_known = len(vocabularies) * unseen_rows
         known = np.unique(np.concatenate([np.zeros(1, np.int64), *vocabularies.values()]))
         # Never empty: 0 is always among the keys, and masked out in the end.
         self.keys = tf.Variable(tf.constant(known), trainable=False, name="keys")
-        rows = len(vocabularies) * unseen_rows + len(known)
-        initializer = keras.initializers.RandomNormal(stddev=0.05)
-        self.table = self.add_weight("table", (rows, size), initializer=initializer, trainable=trainable)
+        rows = self._first_known + len(known)
+
+        def first(shape: Sequence[int], dtype: tf.DType) -> tf.Tensor:
+            drawn = keras.initializers.RandomNormal(stddev=0.05)((shape[0], size - zeros), dtype)
+            return tf.pad(drawn, [[0, 0], [0, zeros]])
+
+        self.table = self.add_weight("table", (rows, size), initializer=first, trainable=trainable)
 
     def rows(self, ids: tf.Tensor, vocabularies: Sequence[str], unseen: tf.Tensor | None = None) -> tf.Tensor:
         """Rows of the table.
@@ -45,16 +65,27 @@ class Embeddings(keras.layers.Layer):
         Returns:
             int64 [..., W].
         """
-        place = tf.reshape(tf.searchsorted(self.keys, tf.reshape(ids, [-1]), out_type=tf.int64), tf.shape(ids))
-        place = tf.minimum(place, tf.shape(self.keys, out_type=tf.int64)[0] - 1)
-        known = tf.gather(self.keys, place) == ids
+        place, known = self._search(ids)
         if unseen is not None:
             known = known & tf.logical_not(unseen)
         first = tf.constant([self._first_unseen[name] for name in vocabularies], tf.int64)
         fallback = first + tf.math.floormod(ids, tf.constant(self._unseen_rows, tf.int64))
-        return tf.where(known, place + len(self._first_unseen) * self._unseen_rows, fallback)
+        return tf.where(known, place + self._first_known, fallback)
 
     def call(self, ids: tf.Tensor, vocabularies: Sequence[str], unseen: tf.Tensor | None = None) -> tf.Tensor:
         """Vectors of keys: int64 [..., W] → float32 [..., W, size]; zeros where the key is 0."""
         vectors = tf.gather(self.table, self.rows(ids, vocabularies, unseen))
         return vectors * tf.cast(tf.expand_dims(ids, -1) != 0, tf.float32)
+
+    def squares(self, ids: tf.Tensor) -> tf.Tensor:
+        """Σ‖v‖² over the vectors of the known keys among int64 [n], each key once; float32 scalar."""
+        keys, _ = tf.unique(ids)
+        place, known = self._search(keys)
+        rows = tf.boolean_mask(place, known & (keys != 0)) + self._first_known
+        return tf.reduce_sum(tf.gather(self.table, rows) ** 2)
+
+    def _search(self, ids: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Where each key stands among the known ones, or would, int64 [...], and whether it is one, bool [...]."""
+        place = tf.reshape(tf.searchsorted(self.keys, tf.reshape(ids, [-1]), out_type=tf.int64), tf.shape(ids))
+        place = tf.minimum(place, tf.shape(self.keys, out_type=tf.int64)[0] - 1)
+        return place, tf.gather(self.keys, place) == ids

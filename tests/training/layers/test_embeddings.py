@@ -57,3 +57,19 @@ def test_a_key_can_be_taken_as_unseen(embeddings: Embeddings):
 def test_a_vocabulary_without_keys_still_has_rows_for_unknown_ones():
     embeddings = Embeddings({"word": np.array([], np.int64)}, size=4, unseen_rows=2)
     assert np.isfinite(embeddings(ids(8, 0), ["word", "word"])).all()
+
+
+def test_the_last_numbers_can_start_from_zero():
+    table = Embeddings(VOCABULARIES, size=4, unseen_rows=2, zeros=3).table.numpy()
+    assert np.all(table[:, 1:] == 0)
+    assert np.all(table[:, 0] != 0)
+
+
+def test_squares_count_each_known_key_once(embeddings: Embeddings):
+    vectors = embeddings(ids(3, 5), ["word", "user"]).numpy()
+    found = embeddings.squares(tf.constant([3, 5, 0, 3, 100, -101], tf.int64))  # 100 and −101 are unknown.
+    assert found.numpy() == pytest.approx((vectors**2).sum())
+
+
+def test_squares_of_padding_alone_are_zero(embeddings: Embeddings):
+    assert embeddings.squares(tf.constant([0, 0], tf.int64)).numpy() == 0

@@ -9,6 +9,7 @@ import tensorflow_recommenders as tfrs
 import tf_keras as keras
 from numpy.typing import NDArray
 
+from feature_service.features.layout import DTYPES
 from training.data.samples import Samples
 from training.heads import HEADS, Form
 from training.layers.balance import BALANCES
@@ -41,17 +42,25 @@ class Ranker(tfrs.Model):
     requires: ClassVar[tuple[str, ...]] = ()
     batches_in_time: ClassVar[bool] = False
 
-    def __init__(self, blueprint: Blueprint, match: int) -> None:
+    def __init__(self, blueprint: Blueprint, match: int | None) -> None:
+        """Makes what is common.
+
+        Args:
+            blueprint: What the data told.
+            match: Numbers of the product of viewer and candidate; None = the subclass has inputs and `raw` of its own.
+        """
         super().__init__()
         self.layout = blueprint.layout
-        self.embeddings = Embeddings(
-            blueprint.fitted.vocabularies,
-            size=blueprint.sizes.embedding,
-            unseen_rows=blueprint.sizes.unseen_rows,
-        )
-        self.user_inputs = UserInputs(blueprint, self.embeddings)
-        self.candidate_inputs = SideInputs(blueprint.candidate_layout, blueprint, self.embeddings)
-        self.match = Match(match)
+        self.embedding_l2 = blueprint.sizes.embedding_l2
+        if match is not None:
+            self.embeddings = Embeddings(
+                blueprint.fitted.vocabularies,
+                size=blueprint.sizes.embedding,
+                unseen_rows=blueprint.sizes.unseen_rows,
+            )
+            self.user_inputs = UserInputs(blueprint, self.embeddings)
+            self.candidate_inputs = SideInputs(blueprint.candidate_layout, blueprint, self.embeddings)
+            self.match = Match(match)
         heads = self.layout.heads
         self.places = slices_of(heads)
         self.priors = np.concatenate([blueprint.fitted.priors[head] for head in heads])
@@ -117,10 +126,27 @@ class Ranker(tfrs.Model):
         return {head: self._head_loss(head, inputs, raw) for head in self.layout.heads}
 
     def compute_loss(self, inputs: Mapping[str, tf.Tensor], training: bool = False) -> tf.Tensor:
-        """The balanced sum of the heads' losses; validation weighs them as configured, whatever the balance learns."""
+        """The balanced sum of the heads' losses and, in training, `penalty`.
+
+        Validation weighs the heads as configured, whatever the balance learns.
+        """
         raw = self.raw(inputs, inputs["slate"], inputs["step"] if training else None)
         found = self.head_losses(inputs, raw + self.position_bias(inputs["position"]))
-        return self.balance(found) if training else self.balance.fixed(found)
+        if not training:
+            return self.balance.fixed(found)
+        return self.balance(found) + self.penalty(inputs) if self.embedding_l2 else self.balance(found)
+
+    def penalty(self, inputs: Mapping[str, tf.Tensor]) -> tf.Tensor:
+        """λ·Σ‖v‖² over the vectors of the known keys that the batch holds, each key once; float32 scalar.
+
+        The mini-batch aware regularisation of Zhou et al., "Deep Interest Network" (KDD 2018), equations 5 and 6,
+        without their 1/n_j: a key is held back as often as a batch has it.
+        """
+        ids = [tf.zeros(1, tf.int64)]  # Padding, which has no vector, so that there is something to join.
+        ids += [
+            tf.reshape(inputs[tensor.name], [-1]) for tensor in self.layout.tensors if DTYPES[tensor.name] == "int64"
+        ]
+        return self.embedding_l2 * self.embeddings.squares(tf.concat(ids, axis=0))
 
     def signatures(self) -> dict[str, Signature]:
         """The signatures to export, `layout` apart."""
