@@ -1,4 +1,6 @@
-"""Compare recall: every channel alone, all merged and ranked, and the models of a well-kept library, on one split.
+"""Compare recall or ranking: what is there, trained on one split and judged on the same questions or impressions.
+
+Recall: every channel alone, all merged and ranked, and the models of a well-kept library.
 
 Models are fitted on the training part. The merge is the service's own, with its quotas; every channel and the merge
 have the same number of candidates. The ranker behind the merge is trained on what the channels found in the validation
@@ -8,12 +10,23 @@ part. Protocols:
   liverec  LiveRec's, given its Twitch file: a viewer's last visit among the streamers available then, and among all
   ncf      that of Neural Collaborative Filtering, given a MovieLens 1M folder: the last rating among 99 negatives
 
+Ranking: every ranker, and variants (dnn:single is a net a head, dnn:cvr learns from what was entered alone, din:mean
+pools the history), with paired differences where a paper claims one. --drop-group trains all once more without a group
+of features. Protocols:
+
+  samples  a sample set of your own, split by time
+  kuairand KuaiRand-27K, given its folder: 19 and 20 April 2022 are the test
+  census   Census-Income, given its folder: two tasks of a table
+
 Figures are means over seeds, with half their range. Runs that are finished in the work folder are not trained again.
 
 Examples:
   python -m training compare recall --data run/samples --work run/compare
   python -m training compare recall --data interactions.parquet --protocol liverec --work twitch --plots twitch/plots
   python -m training compare recall --data ml-1m --protocol ncf --json ncf.json
+  python -m training compare ranking --data run/samples --model mmoe --model dnn:single
+  python -m training compare ranking --data run/samples --model mmoe --drop-group realtime
+  python -m training compare ranking --data kuairand --protocol kuairand --work kuairand-runs --json kuairand.json
 """
 
 import argparse
@@ -22,6 +35,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from serving.verbs import UserError
+from training.commands.compare_ranking import add_ranking_arguments, run_ranking
 from training.commands.fractions import add_fractions
 from training.commands.progress import steps
 from training.compare.live import live_protocol
@@ -36,23 +50,25 @@ from training.data.dataset import Dataset
 from training.models.recall import RECALL
 from training.report import print_tables, table_console
 
-PROTOCOLS = ("live", "liverec", "ncf")
+PROTOCOLS = {"recall": ("live", "liverec", "ncf"), "ranking": ("samples", "kuairand", "census")}
+"""By what is compared; the first is the default."""
 FIRST_SEED = 17
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the arguments."""
-    parser.add_argument("what", choices=("recall",), help="what is compared")
-    parser.add_argument("--data", type=Path, required=True, help="sample set (live), or the raw data")
-    parser.add_argument("--protocol", choices=PROTOCOLS, default="live", help="default live")
+    parser.add_argument("what", choices=tuple(PROTOCOLS), help="what is compared")
+    parser.add_argument("--data", type=Path, required=True, help="sample set (live, samples), or the raw data")
+    every = [protocol for protocols in PROTOCOLS.values() for protocol in protocols]
+    parser.add_argument("--protocol", choices=every, help="default live for recall, samples for ranking")
     parser.add_argument("--work", type=Path, help="folder of the training runs; default a temporary one")
-    models = [name for name in RECALL if (CONFIGS / f"{name}.toml").exists()]
-    parser.add_argument("--model", action="append", choices=models, help="may be repeated; default all")
-    parser.add_argument("--budget", type=int, default=100, help="candidates of the merge and of each channel; 100")
+    parser.add_argument("--model", action="append", help="may be repeated; default all")
+    parser.add_argument("--budget", type=int, default=100, help="recall: candidates of the merge and each channel; 100")
+    add_ranking_arguments(parser)
     parser.add_argument("--seeds", type=int, default=3, help="how many times all is trained; default 3")
     add_fractions(parser)
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all numbers there")
-    parser.add_argument("--plots", type=Path, metavar="DIR", help="draw recall by k, new and repeat, and exposure")
+    parser.add_argument("--plots", type=Path, metavar="DIR", help="draw what is measured")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -62,6 +78,14 @@ def run(arguments: argparse.Namespace) -> int:
             raise UserError(f"--{name}: expected a number above 0, received {getattr(arguments, name)}")
     if not arguments.data.exists():
         raise UserError(f"--data: expected a file or folder, found none at {arguments.data}")
+    protocols = PROTOCOLS[arguments.what]
+    arguments.protocol = arguments.protocol or protocols[0]
+    if arguments.protocol not in protocols:
+        known = ", ".join(protocols)
+        raise UserError(f"--protocol: expected one of {known} with {arguments.what}, received {arguments.protocol}")
+    if arguments.what == "ranking":
+        return run_ranking(arguments, FIRST_SEED)
+    _check_recall(arguments)
     if arguments.protocol == "ncf":
         return _ncf(arguments)
     with TemporaryDirectory() as temporary, steps() as on_step:
@@ -74,6 +98,19 @@ def run(arguments: argparse.Namespace) -> int:
             console.print(f"plot: {path}", highlight=False)
     _write(arguments.json, [to_json(comparison) for comparison in found])
     return 0
+
+
+def _check_recall(arguments: argparse.Namespace) -> None:
+    """Refuses a model that is not there, and what only rankers have."""
+    for name in arguments.model or ():
+        if name not in _models():
+            raise UserError(f"--model: expected one of {', '.join(_models())}, received {name!r}")
+    if arguments.drop_group:
+        raise UserError(f"--drop-group: expected none with recall, received {arguments.drop_group}")
+
+
+def _models() -> list[str]:
+    return [name for name in RECALL if (CONFIGS / f"{name}.toml").exists()]
 
 
 def _ncf(arguments: argparse.Namespace) -> int:
@@ -110,6 +147,6 @@ def _compared(arguments: argparse.Namespace, protocol: Protocol, work: Path, on_
         work=work,
         budget=arguments.budget,
         seeds=range(FIRST_SEED, FIRST_SEED + arguments.seeds),
-        models=arguments.model or [name for name in RECALL if (CONFIGS / f"{name}.toml").exists()],
+        models=arguments.model or _models(),
         on_step=on_step,
     )
