@@ -65,6 +65,36 @@ def test_padding_is_no_visit(layer: Revisits):
     assert not layer.user(history([0, 0])).numpy().any()
 
 
+def test_a_known_streamer_starts_from_her_signs_and_a_stranger_keeps_them():
+    known = int(BLUEPRINT.fitted.vocabularies["streamer"][0])
+    layer, keys = Revisits(BLUEPRINT, 64), tf.constant([known, ANNA], tf.int64)
+    assert layer.code(keys).numpy() == pytest.approx(signs(keys, 64).numpy(), abs=1e-6)
+    layer.codes.assign(tf.ones_like(layer.codes))
+    # Sixty-four ones at length 1 are 1/8 each.
+    assert layer.code(keys).numpy() == pytest.approx(np.stack([np.full(64, 1 / 8), signs(keys, 64).numpy()[1]]))
+
+
+def test_a_visit_tells_of_streamers_whose_codes_are_alike():
+    one, two, three = (int(key) for key in BLUEPRINT.fitted.vocabularies["streamer"][:3])
+    layer = Revisits(BLUEPRINT, 2)
+    layer.user(history([0]))
+    layer.gain.set_weights([np.zeros((16, 1)), np.full(1, np.log(np.e - 1) - 0.5)])
+    layer.codes.assign(tf.tensor_scatter_nd_update(layer.codes, [[0], [1], [2]], [[2.0, 0.0], [0.6, 0.8], [0.0, 5.0]]))
+    products = layer.user(history([one])).numpy() @ layer.room(rooms(one, two, three)).numpy().T
+    # One visit weighs 1; the codes are (1, 0), (.6, .8) and (0, 1) at length 1.
+    assert products[0] == pytest.approx([1.0, 0.6, 0.0], abs=1e-5)
+
+
+def test_training_moves_the_codes_of_known_streamers():
+    one, two = (int(key) for key in BLUEPRINT.fitted.vocabularies["streamer"][:2])
+    layer = Revisits(BLUEPRINT, 64)
+    with tf.GradientTape() as tape:
+        product = tf.reduce_sum(layer.user(history([one, ANNA])) * layer.room(rooms(two)))
+    gradient = tf.convert_to_tensor(tape.gradient(product, layer.codes)).numpy()
+    assert np.isfinite(gradient).all()
+    assert np.flatnonzero(np.abs(gradient).max(axis=1)).tolist() == [0, 1]
+
+
 def test_the_weight_of_a_visit_can_be_learnt():
     layer = Revisits(BLUEPRINT, 64)
     with tf.GradientTape() as tape:
