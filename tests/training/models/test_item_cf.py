@@ -15,9 +15,7 @@ from training.layers.fitted import Fitted
 from training.models.recall.item_cf import ItemCf, ItemCfOptions
 
 STEPS = 4
-OPTIONS = ItemCfOptions(
-    shrink=1e-9, weight="days", half_life_days=1e9, recent_half_life_days=1.0, normalise=False, found=3
-)
+OPTIONS = ItemCfOptions(shrink=1e-9, weight="days", half_life_days=1e9, recent_half_life_days=1.0, found=3)
 A, B, C, LONER, NEWCOMER = 11, 22, 33, 44, 55
 
 
@@ -108,7 +106,7 @@ def test_similar_streamers_are_others(model: CallableModel) -> None:
 
 
 def test_rows_that_sum_to_one_let_the_streamer_with_fewer_neighbours_say_more() -> None:
-    normalised = solved(replace(OPTIONS, normalise=True))
+    normalised = solved(replace(OPTIONS, normalise=1.0))
     answer = found(normalised, [(A, 0), (C, 0)])
     # Row A holds 1 and 2/√6, row C 1 and 1/√3: B gets .4495 + .3660, C 1 / 1.5774, A 1 / 1.8165; C overtakes A.
     assert answer["streamer"].tolist() == [[B, C, A]]
@@ -124,13 +122,20 @@ def test_itself_lowers_the_streamers_watched_before_and_no_others() -> None:
     assert answer["score"][0] == pytest.approx([2 / 6**0.5, 0.5, 0])
 
 
-def test_who_watched_nobody_with_a_neighbour_finds_nobody_without_itself() -> None:
-    answer = found(solved(replace(OPTIONS, itself=0.0, normalise=True)), [(LONER, 0)])
-    assert answer["streamer"].tolist() == [[0, 0, 0]]
-    assert answer["score"].tolist() == [[0, 0, 0]]
+def test_half_of_the_normalisation_divides_by_the_root_of_the_sum() -> None:
+    answer = found(solved(replace(OPTIONS, normalise=0.5)), [(A, 0)])
+    assert answer["score"][0] == pytest.approx([1 / 1.8165**0.5, 0.8165 / 1.8165**0.5, 0], abs=1e-4)
 
 
-@pytest.mark.parametrize("itself", [-0.1, float("nan"), float("inf")])
-def test_a_factor_that_cannot_be_is_named(itself: float) -> None:
-    with pytest.raises(ValueError, match=f"itself: expected a number of 0 or more, received {itself}"):
-        replace(OPTIONS, itself=itself)
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"itself": 0.0}, "itself: expected a number above 0, received 0.0"),
+        ({"itself": float("inf")}, "itself: expected a number above 0, received inf"),
+        ({"normalise": 1.5}, "normalise: expected a number between 0 and 1, received 1.5"),
+        ({"normalise": float("nan")}, "normalise: expected a number between 0 and 1, received nan"),
+    ],
+)
+def test_what_cannot_be_is_named(changed: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        replace(OPTIONS, **changed)

@@ -1,9 +1,9 @@
 """Item-based CF: the streamers most alike, by who watched them, to those that a viewer watched.
 
-    score(j) = Σ_i w_i · sim(i, j) / Σ_k sim(i, k)
+    score(j) = Σ_i w_i · sim(i, j) / (Σ_k sim(i, k))^c
 
 over the streamers i of the history, each with its worth w of `HistoryWorth`, and j and k among the nearest of i, itself
-included: whoever watched a streamer often is likeliest to come back. Similarities are those of
+included: whoever watched a streamer often is likeliest to come back; c is `normalise`. Similarities are those of
 `training.collaborative.similarity`. A neighbour table and its similarity normalisation, so that a streamer whom
 everybody watches says no more than one with few neighbours, of Deshpande and Karypis, "Item-Based Top-N Recommendation
 Algorithms" (TOIS 2004).
@@ -44,8 +44,8 @@ class ItemCfOptions:
         cap_s: Longest watch of a day that counts, seconds.
         half_life_days: Of a day's worth, in what similarities are made of.
         recent_half_life_days: And in the history of the viewer that is asked for.
-        normalise: Whether the rows of the table sum to 1, or hold the similarities as they are.
-        itself: Factor of a streamer's similarity to itself, 0 or more: below 1 it favours streamers new to the viewer.
+        normalise: The exponent c, from 0, which takes similarities as they are, to 1, with which rows sum to 1.
+        itself: Factor of a streamer's similarity to itself: below 1 it favours streamers new to the viewer.
         found: M, how many streamers an answer holds.
     """
 
@@ -59,19 +59,21 @@ class ItemCfOptions:
     cap_s: float = 14_400.0
     half_life_days: float = 90.0
     recent_half_life_days: float = 30.0
-    normalise: bool = True
+    normalise: float = 0.0
     itself: float = 1.0
     found: int = 500
 
     def __post_init__(self) -> None:
-        """Checks the names and the factor.
+        """Checks names, exponent and factor.
 
         Raises:
-            ValueError: A name is unknown, or the factor below 0 or not finite.
+            ValueError: A name is unknown, the exponent not between 0 and 1, or the factor not a number above 0.
         """
         _ = self.how, self.worth
-        if not 0 <= self.itself < math.inf:
-            raise ValueError(f"itself: expected a number of 0 or more, received {self.itself}")
+        if not 0 <= self.normalise <= 1:
+            raise ValueError(f"normalise: expected a number between 0 and 1, received {self.normalise}")
+        if not 0 < self.itself < math.inf:
+            raise ValueError(f"itself: expected a number above 0, received {self.itself}")
 
     @property
     def how(self) -> Similarity:
@@ -101,9 +103,9 @@ class ItemCf(SolvedRecall):
         self.streamers = KnownKeys(solution["streamers"])
         self.rows = table(solution["rows"], "rows")
         scores = solution["scores"] * np.where(np.arange(solution["scores"].shape[1]) > 0, 1.0, options.itself)
-        sums = scores.sum(axis=1) if options.normalise else np.ones(len(scores))
+        sums = scores.sum(axis=1)
         self.scores = table(scores.astype(np.float32), "scores")
-        weights = np.divide(1.0, sums, out=np.zeros_like(sums), where=sums > 0)
+        weights = np.power(sums, -options.normalise, out=np.zeros_like(sums), where=sums > 0)
         self.weights = table(weights.astype(np.float32), "weights")
         self.history = HistoryWorth(self.layout, Worth(options.weight, options.cap_s, options.recent_half_life_days))
         self._found, self._streamer = options.found, self.layout[CANDIDATE_IDS].slices()[STREAMER].start
