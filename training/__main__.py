@@ -14,6 +14,7 @@ VERBS = {
     "evaluate": Verb("training.commands.evaluate", "evaluate trained models beside popularity and random"),
     "compare": Verb("training.commands.compare", "compare recall channels and models, or rankers, on one split"),
     "cold-start": Verb("training.commands.cold_start", "compare recall on streamers whom nobody has met"),
+    "tune": Verb("training.commands.tune", "search the weights of the fusion on logged requests"),
     "closed-loop": Verb("training.commands.closed_loop", "let the running stack serve simulated viewers who react"),
     "export": Verb("training.commands.export", "write a trained model as a SavedModel"),
     "publish": Verb("training.commands.publish", "publish a SavedModel as the next version of a served model"),

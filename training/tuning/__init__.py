@@ -1,0 +1,1 @@
+"""Tuning what is no model: the weights of the fusion, on logged requests."""
