@@ -9,7 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from training.compare.ranking.census import COLUMNS, census_data
+from tests.training.compare.census_tables import write_census
+from training.compare.ranking.census import census_data
 from training.compare.ranking.kuairand import kuairand_data
 from training.data.samples import Samples
 from training.heads import HEAD_NAMES
@@ -62,21 +63,7 @@ def test_kuairands_labels_are_the_files_even_at_the_end_of_the_log(kuairand: Pat
 
 @pytest.fixture
 def census(tmp_path: Path) -> Path:
-    """Forty people: income goes with age, marriage with sex."""
-    numbers = ("age", "wage_per_hour", "capital_gains", "capital_losses", "stock_dividends", "num_emp", "weeks_worked")
-    codes = ("det_ind_code", "det_occ_code", "own_or_self", "vet_benefits", "year")
-    rows = np.arange(40)
-    table = dict.fromkeys(numbers, rows + 20) | dict.fromkeys(codes, rows % 3)
-    made = ("age_years", "capital_gains_code", "capital_losses_code", "dividends_code", "weeks_code")
-    names = {name for columns in COLUMNS.values() for name in columns if name not in made}
-    table |= {name: np.array(["a", "b"])[rows % 2] for name in names - table.keys()}
-    table |= {
-        "income": np.where(rows >= 30, ">50K", "<=50K"),
-        "marital_stat": np.where(rows % 2 == 0, "Never married", "Widowed"),
-        "instance_weight": rows * 1.5,
-    }
-    for part in ("train", "test"):
-        pq.write_table(pa.table(table), tmp_path / f"{part}.parquet")
+    write_census(tmp_path)
     return tmp_path
 
 
