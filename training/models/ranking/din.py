@@ -33,7 +33,7 @@ class DinOptions:
     Attributes:
         attention: "target" = weighed by the candidate, "mean" = the mean of the steps.
         size: Numbers that candidates and steps are projected to before they are compared.
-        unit: Units of the activation unit's layers.
+        unit: Units of the activation unit's layers; one of 36 as in the paper's figure 2.
         tower: Units of the tower's layers; the first joins user and candidate.
         match: Numbers of the product of viewer and candidate.
 
