@@ -7,6 +7,7 @@ from training.models.ranking.dnn import Dnn
 from training.models.ranking.escm2 import Escm2
 from training.models.ranking.esmm import Esmm
 from training.models.ranking.fm import Fm
+from training.models.ranking.gbdt_lr import GbdtLr
 from training.models.ranking.lr import Lr
 from training.models.ranking.mmoe import Mmoe
 from training.models.ranking.ple import Ple
@@ -21,6 +22,7 @@ RANKERS: dict[str, type[Ranker]] = {
     "escm2": Escm2,
     "esmm": Esmm,
     "fm": Fm,
+    "gbdt_lr": GbdtLr,
     "lr": Lr,
     "mmoe": Mmoe,
     "ple": Ple,
