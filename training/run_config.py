@@ -15,8 +15,9 @@ from training.layers.balance import BALANCES
 from training.layers.blueprint import HISTORY_TENSORS, USER_TENSORS, InputSizes
 from training.models import MODELS
 from training.models.recall import RECALL, SolvedRecall
+from training.optimizers import FusedAdam, LazyAdam
 
-OPTIMIZERS = {"adam": keras.optimizers.Adam, "adagrad": keras.optimizers.Adagrad}
+OPTIMIZERS = {"adam": FusedAdam, "lazy_adam": LazyAdam, "adagrad": keras.optimizers.Adagrad}
 
 _SEEDS = 1 << 32  # As many as NumPy's generator takes.
 

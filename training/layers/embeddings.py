@@ -7,6 +7,8 @@ import tensorflow as tf
 import tf_keras as keras
 from numpy.typing import NDArray
 
+from training.layers.sorted_keys import SortedKeys
+
 
 class Embeddings(keras.layers.Layer):
     """One vector a key, shared by all features that name the same vocabulary.
@@ -18,6 +20,7 @@ class Embeddings(keras.layers.Layer):
 
     Attributes:
         size: Numbers a vector.
+        keys: The known keys and 0, ascending, int64 [K].
     """
 
     def __init__(
@@ -44,8 +47,8 @@ class Embeddings(keras.layers.Layer):
         self._first_unseen = {name: place * unseen_rows for place, name in enumerate(vocabularies)}
         self._first_known = len(vocabularies) * unseen_rows
         known = np.unique(np.concatenate([np.zeros(1, np.int64), *vocabularies.values()]))
-        # Never empty: 0 is always among the keys, and masked out in the end.
-        self.keys = tf.Variable(tf.constant(known), trainable=False, name="keys")
+        self._listed = SortedKeys(known)  # Never empty: 0 is always among the keys, and masked out in the end.
+        self.keys = self._listed.keys
         rows = self._first_known + len(known)
 
         def first(shape: Sequence[int], dtype: tf.DType) -> tf.Tensor:
@@ -63,13 +66,13 @@ class Embeddings(keras.layers.Layer):
             unseen: bool [..., W]: take these as keys that were not seen in training.
 
         Returns:
-            int64 [..., W].
+            int32 [..., W].
         """
-        place, known = self._search(ids)
+        place, known = self._listed.find(ids)
         if unseen is not None:
             known = known & tf.logical_not(unseen)
-        first = tf.constant([self._first_unseen[name] for name in vocabularies], tf.int64)
-        fallback = first + tf.math.floormod(ids, tf.constant(self._unseen_rows, tf.int64))
+        first = tf.constant([self._first_unseen[name] for name in vocabularies], tf.int32)
+        fallback = first + tf.cast(tf.math.floormod(ids, tf.constant(self._unseen_rows, tf.int64)), tf.int32)
         return tf.where(known, place + self._first_known, fallback)
 
     def call(self, ids: tf.Tensor, vocabularies: Sequence[str], unseen: tf.Tensor | None = None) -> tf.Tensor:
@@ -80,12 +83,6 @@ class Embeddings(keras.layers.Layer):
     def squares(self, ids: tf.Tensor) -> tf.Tensor:
         """Σ‖v‖² over the vectors of the known keys among int64 [n], each key once; float32 scalar."""
         keys, _ = tf.unique(ids)
-        place, known = self._search(keys)
+        place, known = self._listed.find(keys)
         rows = tf.boolean_mask(place, known & (keys != 0)) + self._first_known
         return tf.reduce_sum(tf.gather(self.table, rows) ** 2)
-
-    def _search(self, ids: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Where each key stands among the known ones, or would, int64 [...], and whether it is one, bool [...]."""
-        place = tf.reshape(tf.searchsorted(self.keys, tf.reshape(ids, [-1]), out_type=tf.int64), tf.shape(ids))
-        place = tf.minimum(place, tf.shape(self.keys, out_type=tf.int64)[0] - 1)
-        return place, tf.gather(self.keys, place) == ids
