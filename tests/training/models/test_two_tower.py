@@ -123,6 +123,21 @@ def test_a_drawn_room_of_a_streamer_that_the_viewer_entered_is_no_negative(model
     assert float(model.compute_loss(inputs)) == pytest.approx(expected, rel=1e-4)
 
 
+@pytest.mark.parametrize(
+    ("watched", "weights"),
+    # A repeat and two first visits count alike; two repeats together as much as one first visit; repeats alone in full.
+    [([1], [1, 1, 1]), ([1, 2], [0.5, 0.5, 1]), ([1, 2, 3], [1, 1, 1])],
+)
+def test_repeats_count_for_half_of_a_batch_at_most(model: TwoTower, watched: list[int], weights: list[float]):
+    inputs = batch(SAMPLES, [1, 2, 3], [1, 2, 3])
+    history = inputs["history_ids"].numpy()
+    history[:, :, 0] = watched + [0] * (history.shape[1] - len(watched))
+    inputs |= {"history_ids": tf.constant(history)}
+    scores = corrected_scores(model, inputs)
+    losses = [np.log(np.exp(scores[i]).sum()) - scores[i, i] for i in range(3)]
+    assert float(model.compute_loss(inputs)) == pytest.approx(np.average(losses, weights=weights), rel=1e-4)
+
+
 def test_frequencies_are_counted_in_training_only(model: TwoTower):
     inputs = batch(SAMPLES, [1, 2, 3], [1, 2, 3])
     model.compute_loss(inputs, training=False)

@@ -197,7 +197,7 @@ class TwoTower(LearntRecall):
         return {**tensors, CANDIDATE_IDS: tf.where(hidden, tf.bitwise.invert(ids), ids)}
 
     def compute_loss(self, inputs: Mapping[str, tf.Tensor], training: bool = False) -> tf.Tensor:
-        """Mean corrected softmax loss of a batch of entered rooms, with the rooms that were drawn beside it, if any."""
+        """Weighted mean corrected softmax loss of a batch of entered rooms, and of rooms drawn beside it, if any."""
         step = inputs["step"] if training else None
         queries = tf.gather(self.user_vectors(inputs, step), inputs["slate"])
         rooms, streamers = self.room_vectors(inputs, step), inputs["streamer"]
@@ -216,7 +216,22 @@ class TwoTower(LearntRecall):
             streamers = tf.concat([streamers, drawn["streamer"]], axis=0)
         queries, rooms = append_correction(queries, rooms, log_probability, self.options.temperature)
         losses = self.task(queries, candidate_embeddings=rooms, candidate_ids=streamers, score_mask=allowed)
-        return tf.reduce_mean(losses)
+        weights = self._weights(inputs)
+        return tf.reduce_sum(weights * losses) / tf.reduce_sum(weights)
+
+    def _weights(self, inputs: Mapping[str, tf.Tensor]) -> tf.Tensor:
+        """What each entered room counts, float32 [N]: 1, or less for a streamer in the history where most are.
+
+        Repeats count for half of a batch at most. On a platform where viewers mostly come back to the same streamers
+        they would decide alone what is learnt, and the vectors would find nobody new.
+        """
+        if not self.revisits:
+            return tf.ones(tf.shape(inputs["streamer"]))
+        watched = tf.gather(self.revisits.watched(inputs), inputs["slate"])
+        repeat = tf.cast(tf.reduce_any(watched == inputs["streamer"][:, tf.newaxis], axis=1), tf.float32)
+        repeats, new = tf.reduce_sum(repeat), tf.reduce_sum(1.0 - repeat)
+        share = tf.where((new > 0) & (new < repeats), tf.math.divide_no_nan(new, repeats), 1.0)
+        return 1.0 - repeat * (1.0 - share)
 
     @staticmethod
     def _allowed(inputs: Mapping[str, tf.Tensor], drawn: Mapping[str, tf.Tensor], same_viewer: tf.Tensor) -> tf.Tensor:
