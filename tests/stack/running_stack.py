@@ -59,10 +59,10 @@ class Stack:
 
 
 @asynccontextmanager
-async def running_stack(folder: Path, targets: Sequence[str]) -> AsyncGenerator[Stack]:
-    """Boots a service of the toy platform and waits until it has both models."""
-    clock = Clock()
-    async with booted(settings.parse(toy_platform.SETTINGS, "the test"), folder / "data", targets) as booted_service:
+async def running_stack(folder: Path, targets: Sequence[str], more: str = "") -> AsyncGenerator[Stack]:
+    """Boots a service of the toy platform, with `more` TOML behind its settings, and waits until it has both models."""
+    clock, given = Clock(), settings.parse(toy_platform.SETTINGS + more, "the test")
+    async with booted(given, folder / "data", targets) as booted_service:
         service = replace(booted_service, now_ms=clock)
         server, port = await start_server(service, "127.0.0.1:0")
         try:

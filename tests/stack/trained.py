@@ -37,6 +37,7 @@ MMOE: dict[str, Any] = {
     "options": {"experts": 2, "expert": [32, 16], "tower": [8], "match": 16},
     "training": {"learning_rate": 1e-2, "batch_slates": 64, "epochs": 2},
 }
+DNN: dict[str, Any] = MMOE | {"model": "dnn", "options": {"bottom": [32, 16], "tower": [8], "match": 16}}
 
 
 class Turned:
@@ -56,12 +57,12 @@ def _turned(signature: Signature) -> Signature:
 
 
 def publish_models(root: Path) -> None:
-    """Trains both models, publishes them under `root/models`, and leaves the `Turned` two-tower in `root/turned`."""
+    """Trains all models, publishes them under `root/models`, and leaves the `Turned` two-tower in `root/turned`."""
     write_log(root / "log", toy_platform.log())
     build_samples(root / "log", root / "samples", settings=settings.parse(toy_platform.SETTINGS, "the test"))
     dataset = Dataset.read(root / "samples")
     encodings = encodings_of(dataset.catalog.features)
-    for table in (TWO_TOWER, MMOE):
+    for table in (TWO_TOWER, MMOE, DNN):
         name = table["model"]
         config, parts = parse_config(table, name), dataset.split
         model = train(config, parts.training, parts.validation, root / "runs" / name, encodings=encodings).model
