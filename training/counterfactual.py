@@ -6,6 +6,7 @@ the propensity p̂ to click make them stand for all. Pure functions over tensors
 
 import tensorflow as tf
 
+from training.distribution import mean_over_workers
 from training.losses import binary_cross_entropy
 
 
@@ -70,5 +71,6 @@ def dr_risk(
     error = binary_cross_entropy(labels, logits, weights) - binary_cross_entropy(guess, logits, weights)
     # As a function of its label, cross-entropy is linear with slope −b: e − ê = (r̃ − r)·b.
     gap = (tf.sigmoid(imputed) - labels) * tf.stop_gradient(logits)
-    imputation = tf.math.divide_no_nan(tf.reduce_sum(weights * tf.square(gap)), tf.reduce_sum(weights))
+    whole = mean_over_workers(tf.reduce_sum(weights))
+    imputation = tf.math.divide_no_nan(tf.reduce_sum(weights * tf.square(gap)), whole)
     return binary_cross_entropy(guess, logits, exists) + error + imputation

@@ -5,12 +5,17 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from training.distribution import mean_over_workers
+
 
 def _weighted_mean(losses: tf.Tensor, weights: tf.Tensor | None) -> tf.Tensor:
-    """Σ w·l / Σ w; 0 where no weight is left."""
+    """Σ w·l / Σ w; 0 where no weight is left.
+
+    Of several workers each divides by their mean Σ w, so that the mean of what they get is that of the whole batch.
+    """
     if weights is None:
         return tf.reduce_mean(losses)
-    return tf.math.divide_no_nan(tf.reduce_sum(losses * weights), tf.reduce_sum(weights))
+    return tf.math.divide_no_nan(tf.reduce_sum(losses * weights), mean_over_workers(tf.reduce_sum(weights)))
 
 
 def binary_cross_entropy(y_true: tf.Tensor, y_pred: tf.Tensor, sample_weight: tf.Tensor | None = None) -> tf.Tensor:

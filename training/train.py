@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from feature_service.features.layout import CANDIDATE_TENSORS, Layout
 from training.data.examples import Batch, Examples, repack
 from training.data.samples import RoomVersions, Samples
+from training.distribution import ALONE, Workers
 from training.heads import HEAD_NAMES
 from training.layers.fitted import Encodings, Fitted, fit
 from training.models import MODELS
@@ -77,6 +78,7 @@ def train(
     since: Path | None = None,
     rooms: RoomVersions | None = None,
     on_progress: OnProgress | None = None,
+    workers: Workers = ALONE,
 ) -> TrainedModel:
     """Trains a model; goes on where it stopped if the directory holds an interrupted run of the same samples.
 
@@ -93,13 +95,19 @@ def train(
         since: Directory of an earlier run of a solved model, whose visits count too; of `visits` only later ones do.
         rooms: The rooms on air, packed as the samples, for recall models that draw negatives from them.
         on_progress: Called after every batch and every epoch.
+        workers: Who trains together; each calls this with the same arguments. Rankers only.
 
     Raises:
-        ConfigError: The samples lack what the configuration needs.
+        ConfigError: The samples lack what the configuration needs, or several workers cannot train the model.
         TrainedError: The directory holds a finished run, or another one.
+        DistributionError: A worker was lost.
     """
     keras.utils.set_random_seed(config.seed)
     kind = MODELS[config.model]
+    if workers.count > 1 and not issubclass(kind, Ranker):
+        raise ConfigError(
+            f"model {config.model}: expected a ranker for {workers.count} workers, received a recall model"
+        )
     layout = choose(training.layout, config.features, _heads(config, training))
     _require("training", len(training.slates.user))
     _require("validation", len(validation.slates.user))
@@ -116,16 +124,20 @@ def train(
     _require("validation", len(validation_examples))
     fitted = fit(train_examples.samples, layout, encodings, min_count=config.inputs.min_count)
     files = RunFiles(config, blueprint_of(config, layout, encodings, fitted), seen_until_ms)
-    _open(directory, files)
-    run = _Run(
-        files,
-        directory,
-        train_examples,
-        validation_examples,
-        rooms=None if rooms is None else _repacked(rooms, training.layout, layout),
-        on_progress=on_progress or (lambda _: None),
-    )
-    run.run()
+    with workers.together(), workers.folder(directory) as folder:
+        _open(directory, files, workers)
+        run = _Run(
+            files,
+            directory,
+            train_examples,
+            validation_examples,
+            rooms=None if rooms is None else _repacked(rooms, training.layout, layout),
+            on_progress=on_progress or (lambda _: None),
+            workers=workers,
+            folder=folder,
+        )
+        run.run()
+        workers.meet()
     return load_trained(directory)
 
 
@@ -165,23 +177,40 @@ def _repacked(rooms: RoomVersions, packed: Layout, layout: Layout) -> RoomVersio
     return replace(rooms, tensors=repack(tensors, packed, wanted))
 
 
-def _open(directory: Path, files: RunFiles) -> None:
+def _open(directory: Path, files: RunFiles, workers: Workers = ALONE) -> None:
     """Prepares the directory of a new run, or accepts that of an interrupted one.
+
+    Of several workers all look before the chief writes, and all but the chief once more after that.
 
     Raises:
         TrainedError: The directory holds a finished run, or another one.
+    """
+    is_new = _is_new(directory, files)
+    workers.meet()
+    if is_new and workers.is_chief:
+        files.write(directory)
+    workers.meet()
+    if not workers.is_chief:
+        _is_new(directory, files)
+
+
+def _is_new(directory: Path, files: RunFiles) -> bool:
+    """Whether the directory holds no run yet.
+
+    Raises:
+        TrainedError: It holds a finished run, or another one.
     """
     if (directory / HISTORY_FILE).exists():
         raise TrainedError(f"{directory}: expected a new directory or an interrupted run, received a finished run")
     try:
         earlier = RunFiles.read(directory)
     except TrainedError:
-        files.write(directory)
-        return
+        return True
     if not files.same_as(earlier):
         raise TrainedError(
             f"{directory}: expected an interrupted run of this configuration and these samples, received another"
         )
+    return False
 
 
 class _Run:
@@ -196,57 +225,65 @@ class _Run:
         *,
         rooms: RoomVersions | None,
         on_progress: OnProgress,
+        workers: Workers,
+        folder: Path,
     ) -> None:
         self.config = files.config
         self.directory = directory
+        self.workers = workers
+        self.folder = folder
         self.training = training
         self.validation = validation
         self.on_progress = on_progress
         self.batches = -(-len(training) // self.config.training.batch_slates)
-        self.model: LearntModel = build(files)
-        self.model.prepare(training.samples, validation.samples, self.config.training.batch_slates)
-        if rooms is not None and isinstance(self.model, LearntRecall):
-            self.model.meet(rooms, files.seen_until_ms, self.config.seed)
-        make = OPTIMIZERS[self.config.training.optimizer]
-        self.optimizer = make(self.config.training.learning_rate, jit_compile=False)
-        self.optimizer.build(self.model.trainable_variables)
+        with workers.scope():
+            self.model: LearntModel = workers.as_one(build, files)
+            self.model.prepare(training.samples, validation.samples, self.config.training.batch_slates)
+            if rooms is not None and isinstance(self.model, LearntRecall):
+                self.model.meet(rooms, files.seen_until_ms, self.config.seed)
+            make = OPTIMIZERS[self.config.training.optimizer]
+            self.optimizer = make(self.config.training.learning_rate, jit_compile=False)
+            self.optimizer.build(self.model.trainable_variables)
         self.model.compile(optimizer=self.optimizer)
         self.saved_history = tf.Variable(tf.constant("[]"), trainable=False)
         self.checkpoint = tf.train.Checkpoint(model=self.model, optimizer=self.optimizer, history=self.saved_history)
         specs = _specs(self._whole(training.batch(np.arange(1), 0)))
-        self.train_step = tf.function(self.model.train_step, input_signature=[specs])
-        self.test_step = tf.function(self.model.test_step, input_signature=[specs])
+        self.train_step = workers.function(self.model.train_step, specs)
+        self.test_step = workers.function(self.model.test_step, specs)
 
     def run(self) -> None:
         """Epochs until the patience or the number of epochs is used up."""
-        manager = tf.train.CheckpointManager(self.checkpoint, str(self.directory / LATEST), max_to_keep=1)
-        if manager.latest_checkpoint:
-            self.checkpoint.restore(manager.latest_checkpoint).assert_consumed()
+        manager = tf.train.CheckpointManager(self.checkpoint, str(self.folder / LATEST), max_to_keep=1)
+        if latest := tf.train.latest_checkpoint(str(self.directory / LATEST)):
+            self.checkpoint.restore(latest).assert_consumed()
+            self.workers.meet()
         history: History = json.loads(bytes(self.saved_history.numpy()))
-        writer = tf.summary.create_file_writer(str(self.directory / "logs"))
+        writer = tf.summary.create_file_writer(str(self.folder / "logs"))
         while len(history) < self.config.training.epochs and has_patience(history, self.config.training.patience):
             history.append(self._epoch(len(history) + 1))
             if best_epoch(history) == len(history):
-                tf.train.Checkpoint(model=self.model).write(str(self.directory / BEST))
+                tf.train.Checkpoint(model=self.model).write(str(self.folder / BEST))
             self.saved_history.assign(json.dumps(history))
             manager.save()
             with writer.as_default(step=len(history)):
                 for name, value in history[-1].items():
                     tf.summary.scalar(name, value)
         writer.close()
+        self.workers.meet()
         if isinstance(self.model, Ranker):
             self._calibrate(self.model)
-        (self.directory / HISTORY_FILE).write_text(json.dumps(history, indent=1) + "\n", encoding="utf-8")
+        (self.folder / HISTORY_FILE).write_text(json.dumps(history, indent=1) + "\n", encoding="utf-8")
 
     def _calibrate(self, model: Ranker) -> None:
         """Fits the calibration of the best epoch on the validation samples, and keeps it with that epoch's weights."""
         best = tf.train.Checkpoint(model=model)
         best.read(str(self.directory / BEST)).expect_partial()
+        self.workers.meet()
         samples = self.validation.samples
         candidates, heads = samples.candidates, self.validation.heads
         predicted = predict(model, samples, calibrated=False)
         model.calibration.fit(predicted, candidates.labels[:, heads], candidates.mask[:, heads])
-        best.write(str(self.directory / BEST))
+        best.write(str(self.folder / BEST))
 
     def _epoch(self, epoch: int) -> dict[str, float]:
         """One pass over the training slates in an order that seed and epoch alone decide, then the validation loss."""
@@ -279,8 +316,9 @@ class _Run:
         """Runs a step on every batch; yields the mean losses up to there, batches weighted by their candidates."""
         self.model.reset_metrics()
         total = weight = 0.0
-        for batch in examples.batches(self.config.training.batch_slates, order, first):
-            size = len(batch["slate"])
+        slates = self.config.training.batch_slates
+        sizes = np.add.reduceat(np.diff(examples.first)[order], np.arange(0, len(order), slates)).tolist()
+        for size, batch in zip(sizes, self.workers.batches(examples, slates, order, first), strict=True):
             results = step({name: tf.constant(values) for name, values in self._whole(batch).items()})
             total += size * float(results["loss"])
             weight += size

@@ -2,6 +2,9 @@ r"""Train one model of a sample set: TensorBoard logs, checkpoints, early stoppi
 
 An interrupted run of the same configuration and samples goes on from its last checkpoint.
 
+With TF_CONFIG in the environment, as tf.distribute reads it, a ranker is trained by several workers: start the command
+once a worker, with the same arguments and a folder that all see. When one is lost all end; the same commands go on.
+
 Item-based CF and matrix factorisation are solved from visits. With --since they go on from an earlier run: its visits
 count too, so the samples need to hold just what came after it.
 
@@ -19,6 +22,7 @@ from pathlib import Path
 from training.commands.fractions import add_fractions
 from training.commands.progress import epochs
 from training.data.dataset import Dataset
+from training.distribution import Workers
 from training.layers.fitted import encodings_of
 from training.run_config import load_config
 from training.train import train
@@ -37,6 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Trains."""
     config = load_config(arguments.config)
+    workers = Workers.of_environment()
     dataset = Dataset.read(arguments.samples, tuple(arguments.fractions))
     with epochs(config.model, quiet=arguments.json) as progress:
         trained = train(
@@ -49,6 +54,7 @@ def run(arguments: argparse.Namespace) -> int:
             since=arguments.since,
             rooms=dataset.rooms,
             on_progress=progress,
+            workers=workers,
         )
     if arguments.json:
         json.dump(trained.history, sys.stdout, indent=1)

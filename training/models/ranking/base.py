@@ -1,7 +1,7 @@
 """What all rankers share: the two sides' inputs, a task a head, and the meaning of the predictions."""
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import numpy as np
 import tensorflow as tf
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from feature_service.features.layout import DTYPES
 from training.data.samples import Samples
+from training.distribution import gathered, mean_over_workers
 from training.heads import HEADS, Form
 from training.layers.balance import BALANCES
 from training.layers.blueprint import Blueprint
@@ -130,11 +131,19 @@ class Ranker(tfrs.Model):
 
         Validation weighs the heads as configured, whatever the balance learns.
         """
-        raw = self.raw(inputs, inputs["slate"], inputs["step"] if training else None)
-        found = self.head_losses(inputs, raw + self.position_bias(inputs["position"]))
-        if not training:
-            return self.balance.fixed(found)
-        return self.balance(found) + self.penalty(inputs) if self.embedding_l2 else self.balance(found)
+        if training:
+            return tf.add_n(self._parts(inputs))
+        return self.balance.fixed(self._losses_by_head(inputs))
+
+    def train_step(self, inputs: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        """One step of the optimiser down the mean gradient over all workers; returns the loss and the metrics."""
+        variables, optimizer = self.trainable_variables, cast(Any, self.optimizer)
+        with tf.GradientTape(persistent=True) as tape:
+            parts = self._parts(inputs)
+        gradients = mean_over_workers([tape.gradient(part, variables) for part in parts])
+        joined = self.balance.joined(gradients, optimizer.iterations)
+        optimizer.apply_gradients(zip(joined, variables, strict=True), skip_gradients_aggregation=True)
+        return {metric.name: metric.result() for metric in self.metrics} | {"loss": tf.add_n(parts)}
 
     def penalty(self, inputs: Mapping[str, tf.Tensor]) -> tf.Tensor:
         """λ·Σ‖v‖² over the vectors of the known keys that the batch holds, each key once; float32 scalar.
@@ -146,11 +155,20 @@ class Ranker(tfrs.Model):
         ids += [
             tf.reshape(inputs[tensor.name], [-1]) for tensor in self.layout.tensors if DTYPES[tensor.name] == "int64"
         ]
-        return self.embedding_l2 * self.embeddings.squares(tf.concat(ids, axis=0))
+        return self.embedding_l2 * self.embeddings.squares(gathered(tf.concat(ids, axis=0)))
 
     def signatures(self) -> dict[str, Signature]:
         """The signatures to export, `layout` apart."""
         return {"serving_default": Signature(self.layout, lambda tensors: {"predictions": self.predictions(tensors)})}
+
+    def _parts(self, inputs: Mapping[str, tf.Tensor]) -> list[tf.Tensor]:
+        """What the gradients of a step are taken of apart, scalars: what the balance says, and `penalty`."""
+        penalty = self.penalty(inputs) if self.embedding_l2 else None
+        return self.balance.parts(self._losses_by_head(inputs, inputs["step"]), penalty)
+
+    def _losses_by_head(self, inputs: Mapping[str, tf.Tensor], step: tf.Tensor | None = None) -> dict[str, tf.Tensor]:
+        raw = self.raw(inputs, inputs["slate"], step)
+        return self.head_losses(inputs, raw + self.position_bias(inputs["position"]))
 
     def _head_loss(self, head: str, inputs: Mapping[str, tf.Tensor], raw: tf.Tensor) -> tf.Tensor:
         place = self.layout.heads.index(head)
