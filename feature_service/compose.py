@@ -114,7 +114,7 @@ def _reasons(
     favourites = _favourites(world.state, request.user_key)
     reasons: list[str] = []
     for place in range(len(rows)):
-        favourite = favourites.get(categories[place])
+        favourite = favourites.get(categories[place], 0)
         if followed[place]:
             reasons.append("followed")
         elif watched[place]:
@@ -125,8 +125,8 @@ def _reasons(
             reasons.append("new here")
         elif brought_by[place]:
             reasons.append(f"because you watched {brought_by[place]}")
-        elif favourite and favourite != streamer_keys[place]:
-            reasons.append(f"because you watched {world.state.facts.streamers[favourite]}")
+        elif favourite != streamer_keys[place] and (name := world.state.facts.streamers.get(favourite)):
+            reasons.append(f"because you watched {name}")
         else:
             reasons.append("popular now" if by_hot[place] else "for you")
     return reasons

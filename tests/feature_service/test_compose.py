@@ -61,6 +61,15 @@ def test_names_the_streamer_whom_the_user_watched_longest_in_that_category() -> 
     assert _reason(platform) == "because you watched carl"
 
 
+def test_watched_streamer_who_has_left_the_memory_is_not_named() -> None:
+    """Who is off air for long is forgotten until her records are wanted, while viewers' histories remember her."""
+    platform = _platform()
+    platform.start("carl/1", category="song")
+    platform.report(EventKind.LEAVE, 5, watch_ms=90_000, room_id="carl/1", category="song", user_id="viewer")
+    del platform.state.facts.streamers[key_of("streamer", "carl")]
+    assert _reason(platform) == "for you"
+
+
 def test_watched_streamer_that_a_channel_names_comes_before_the_favourite_of_the_category() -> None:
     platform = _platform()
     for streamer in ("ben", "carl"):

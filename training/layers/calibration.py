@@ -13,14 +13,15 @@ _STEPS = 50
 
 
 class Calibration(keras.layers.Layer):
-    """p → σ(a·logit p + b) of each binary head; a and b start as 1 and 0.
+    """p → σ(a·logit p + b) of each binary head, y → y·exp(b) of the others; a and b start as 1 and 0.
 
     Platt, "Probabilistic Outputs for Support Vector Machines" (1999), on logits. It keeps the order of candidates, as a
-    is kept above 0.
+    is kept above 0. An amount is scaled so that its mean is right: the mean of a law that was fitted to logarithms
+    hangs on the shape of its tail, which no law has quite right.
     """
 
     def __init__(self, binary: NDArray[np.bool_]) -> None:
-        """Takes which heads are binary, bool [heads]; the others pass through."""
+        """Takes which heads are binary, bool [heads]."""
         super().__init__(name="calibration")
         self._binary = binary
         start = np.stack([np.ones(len(binary)), np.zeros(len(binary))]).astype(np.float32)
@@ -31,7 +32,7 @@ class Calibration(keras.layers.Layer):
         p = tf.clip_by_value(predictions, _EDGE, 1.0 - _EDGE)
         slope, shift = tf.unstack(self.coefficients)
         fitted = tf.sigmoid(slope * (tf.math.log(p) - tf.math.log1p(-p)) + shift)
-        return tf.where(self._binary, fitted, predictions)
+        return tf.where(self._binary, fitted, predictions * tf.exp(shift))
 
     def fit(self, predictions: NDArray[np.float32], labels: NDArray[np.float32], mask: NDArray[np.bool_]) -> None:
         """Fits a and b of each head with enough labels.
@@ -42,9 +43,10 @@ class Calibration(keras.layers.Layer):
             mask: Whether the label exists, bool [N, heads].
         """
         found = self.coefficients.numpy()
-        for head in np.flatnonzero(self._binary):
+        for head, binary in enumerate(self._binary):
             exists = mask[:, head]
-            found[:, head] = platt(predictions[exists, head], labels[exists, head])
+            fit = platt if binary else scale
+            found[:, head] = fit(predictions[exists, head], labels[exists, head])
         self.coefficients.assign(found)
 
 
@@ -70,3 +72,18 @@ def platt(probabilities: NDArray[np.float32], labels: NDArray[np.float32]) -> tu
         if np.abs(step).max() < 1e-8:
             break
     return (float(weights[0]), float(weights[1])) if np.isfinite(weights).all() and weights[0] > 0 else (1.0, 0.0)
+
+
+def scale(amounts: NDArray[np.float32], labels: NDArray[np.float32]) -> tuple[float, float]:
+    """(1, b) with exp(b) = Σ labels / Σ amounts; (1, 0) with too few labels above 0.
+
+    Durations that were cut off count as far as they were seen, which makes the scale a little too small.
+
+    Args:
+        amounts: Predictions, float32 [n].
+        labels: float32 [n].
+    """
+    predicted = float(amounts.sum(dtype=np.float64))
+    if int((labels > 0).sum()) < LEAST_LABELS or not predicted > 0:
+        return 1.0, 0.0
+    return 1.0, float(np.log(labels.sum(dtype=np.float64) / predicted))

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from training.layers.calibration import Calibration, platt
+from training.layers.calibration import Calibration, platt, scale
 
 RNG = np.random.default_rng(3)
 LOGIT = RNG.normal(-1.0, 1.5, 20_000)
@@ -27,7 +27,20 @@ def test_a_model_that_is_wrong_way_round_stays_as_it_is():
     assert platt(1 - OVERCONFIDENT, LABELS) == (1.0, 0.0)
 
 
-def test_amounts_and_masked_labels_are_left_alone():
+def test_an_amount_is_scaled_to_its_mean():
+    assert scale(np.full(400, 6.0, np.float32), np.resize([1.0, 3.0], 400)) == pytest.approx((1.0, np.log(2 / 6)))
+    layer = Calibration(np.array([False]))
+    layer.fit(np.full((400, 1), 6.0, np.float32), np.full((400, 1), 2.0, np.float32), np.ones((400, 1), np.bool_))
+    assert layer(np.float32([[3.0]])).numpy() == pytest.approx(1.0)
+
+
+def test_an_amount_with_few_labels_above_zero_stays_as_it_is():
+    few = np.zeros(400, np.float32)
+    few[:99] = 50.0
+    assert scale(np.full(400, 6.0, np.float32), few) == (1.0, 0.0)
+
+
+def test_masked_labels_and_amounts_without_labels_are_left_alone():
     layer = Calibration(np.array([True, False]))
     told = np.stack([OVERCONFIDENT, np.full(20_000, 7.0)], axis=1).astype(np.float32)
     labels = np.stack([LABELS, np.zeros(20_000)], axis=1).astype(np.float32)
