@@ -31,7 +31,7 @@ def test_an_amount_is_scaled_to_its_mean():
     assert scale(np.full(400, 6.0, np.float32), np.resize([1.0, 3.0], 400)) == pytest.approx((1.0, np.log(2 / 6)))
     layer = Calibration(np.array([False]))
     layer.fit(np.full((400, 1), 6.0, np.float32), np.full((400, 1), 2.0, np.float32), np.ones((400, 1), np.bool_))
-    assert layer(np.float32([[3.0]])).numpy() == pytest.approx(1.0)
+    assert layer(np.array([[3.0]], np.float32)).numpy() == pytest.approx(1.0)
 
 
 def test_an_amount_with_few_labels_above_zero_stays_as_it_is():
