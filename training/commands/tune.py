@@ -104,7 +104,7 @@ def parse_objective(terms: Sequence[str]) -> Objective:
 
 def _tables(found: Tuned) -> list[ReportTable]:
     rows = tuple((head, f"{weight:g}", f"{found.best[head]:g}") for head, weight in found.current.items())
-    weights = ReportTable("Weights ([scene.fusion])", (), ("head", "serves", "found"), rows, labels=1)
+    weights = ReportTable("Weights of the fusion", (), ("head", "serves", "found"), rows, labels=1)
     estimates = (("serves", found.serves), ("found", found.found), ("gain", found.gain))
     rows = tuple((name, _cell(each), f"{each.effective_size:,.0f}") for name, each in estimates)
     header = ("weights", "objective a request", "effective requests")
