@@ -1,5 +1,6 @@
 # OnAir: every target sets up what it needs.
 PYTHON ?= python3
+PYTHON3_11 ?= python3.11
 OUT ?= demo
 VENV := .venv
 BIN := $(VENV)/bin
@@ -8,7 +9,7 @@ PYTAG := $(shell $(PYTHON) -c 'import sys; print("py%d%d" % sys.version_info[:2]
 STAMP := $(VENV)/.installed-$(PYTAG)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup protos lint types demo test bench requirements clean
+.PHONY: help setup protos lint types demo test bench bench-train requirements clean
 
 help:  ## Show this list.
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,8 +47,25 @@ test: setup  ## All tests, under 15 minutes on two cores.
 bench: setup  ## Recommend beside bare Predicts, replay rate, start-up, memory; about five minutes. JSON=<file>.
 	$(PY) -m tests.benchmarks $(if $(JSON),--json "$(JSON)")
 
+bench-train: setup  ## Training throughput beside DeepCTR, DeepCTR-torch and LibRecommender, installed in .peers. JSON=<file>.
+	bash tests/benchmarks/training/peers/install.sh $(BIN)/uv .peers
+	$(PY) -m tests.benchmarks.training $(if $(JSON),--json "$(JSON)")
+
+# Environments of their own, about 8 GB: two of the peers come with a torch that brings its GPU libraries.
+PEERS := $(addprefix .peers/,$(addsuffix /.installed,deepctr deepctr_torch librecommender))
+
+# DeepCTR-torch ships its tests as the package `tests`, which would hide ours.
+.peers/%/.installed: requirements/peers-%.txt | $(STAMP)
+	$(BIN)/uv venv --quiet --allow-existing --python $(PYTHON3_11) .peers/$*
+	$(BIN)/uv pip install --quiet --python .peers/$*/bin/python --no-deps --require-hashes -r $<
+	rm -rf .peers/$*/lib/python3.11/site-packages/tests
+	@touch $@
+
+bench-train: setup $(PEERS)  ## Training throughput beside the peers, on a quiet machine; some 15 minutes. TASKS="mmoe", JSON=<file>.
+	$(PY) -m tests.benchmarks.training $(TASKS) $(if $(JSON),--json "$(JSON)")
+
 requirements: setup  ## Compile the hash-pinned requirement files again.
 	bash requirements/compile.sh
 
 clean:  ## Remove what the targets made.
-	rm -rf $(VENV) demo runs build dist .pytest_cache .ruff_cache
+	rm -rf $(VENV) .peers demo runs build dist .pytest_cache .ruff_cache

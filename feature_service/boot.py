@@ -95,9 +95,7 @@ async def booted(
         parts.store.close()
 
 
-def _open(
-    settings: Settings, data: Path, targets: Sequence[str], *, as_of_log: bool, now_ms: NowMs | None
-) -> _Parts:
+def _open(settings: Settings, data: Path, targets: Sequence[str], *, as_of_log: bool, now_ms: NowMs | None) -> _Parts:
     approximation = _approximation(settings.service)
     data.mkdir(parents=True, exist_ok=True)
     catalog = build_catalog(settings.service.content_width, settings.attributes)

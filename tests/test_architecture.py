@@ -80,7 +80,7 @@ def test_files_stay_small() -> None:
     ("registry", "names_no_stage"),
     [
         ("feature_service.recall:CHANNELS", {"asking", "found", "heat", "nearest", "visits"}),
-        ("feature_service.rerank:RERANKERS", {"moves", "similarity"}),
+        ("feature_service.rerank:RERANKERS", {"moves", "relevance", "similarity"}),
         ("training.models.ranking:RANKERS", {"base", "fields"}),
         ("training.models.recall:RECALL", {"base"}),
         ("training.data.importers:IMPORTERS", {"merge", "rooms", "tables", "unseen"}),
@@ -95,7 +95,7 @@ def test_every_module_of_a_stage_stands_in_its_registry(registry: str, names_no_
 
 @pytest.mark.parametrize(
     ("program", "names_no_verb"),
-    [("feature_service", {"calling"}), ("training", {"answer", "fractions", "progress"})],
+    [("feature_service", {"calling"}), ("training", {"answer", "compare_ranking", "fractions", "progress"})],
 )
 def test_every_verb_has_its_file_and_every_file_its_verb(program: str, names_no_verb: set[str]) -> None:
     verbs = import_module(f"{program}.__main__").VERBS

@@ -167,12 +167,13 @@ def mean_over_workers(values: Any) -> Any:
     return tf.nest.pack_sequence_as(values, [None if each is None else next(means) for each in flat])
 
 
-def gathered(values: tf.Tensor) -> tf.Tensor:
-    """The rows [n, ·] of all workers one after the other, within a step."""
-    context = tf.distribute.get_replica_context()
-    if context is None or context.num_replicas_in_sync == 1:
-        return values
-    return context.all_gather(values, axis=0)
+def gathered(ids: tf.Tensor) -> tf.Tensor:
+    """The ids of all workers one after the other, int64 [n], within a step.
+
+    TensorFlow gathers no rows of unknown number in a step, except those of a table's gradient: so ids go as such.
+    """
+    no_values, shape = tf.zeros(tf.stack([tf.size(ids), 1])), tf.constant([tf.int64.max, 1], tf.int64)
+    return mean_over_workers(tf.IndexedSlices(no_values, ids, dense_shape=shape)).indices
 
 
 def _described(text: str) -> tuple[int, int]:

@@ -16,6 +16,7 @@ from feature_service.features.layout import CANDIDATE_TENSORS, Layout
 from training.data.examples import Batch, Examples, repack
 from training.data.samples import RoomVersions, Samples
 from training.distribution import ALONE, Workers
+from training.epochs import best_epoch, has_patience, shuffled
 from training.heads import HEAD_NAMES
 from training.layers.fitted import Encodings, Fitted, fit
 from training.models import MODELS
@@ -105,9 +106,7 @@ def train(
     keras.utils.set_random_seed(config.seed)
     kind = MODELS[config.model]
     if workers.count > 1 and not issubclass(kind, Ranker):
-        raise ConfigError(
-            f"model {config.model}: expected a ranker for {workers.count} workers, received a recall model"
-        )
+        raise ConfigError(f"model {config.model}: expected a ranker for several workers, received a recall model")
     layout = choose(training.layout, config.features, _heads(config, training))
     _require("training", len(training.slates.user))
     _require("validation", len(validation.slates.user))
@@ -330,31 +329,9 @@ class _Run:
         return batch | self.model.drawn(batch) if isinstance(self.model, LearntRecall) else batch
 
 
-def shuffled(count: int, together: int, rng: np.random.Generator) -> NDArray[np.int64]:
-    """The numbers 0 to `count` − 1 in random order, runs of `together` neighbours staying together.
-
-    The runs begin at another place each time; what is left over, less than a run, comes last.
-    """
-    turned = np.roll(np.arange(count), rng.integers(count))
-    whole = count - count % together
-    runs = rng.permutation(turned[:whole].reshape(-1, together))
-    return np.concatenate([runs.ravel(), turned[whole:]])
-
-
 def _specs(batch: Batch) -> dict[str, tf.TensorSpec]:
     """What batches look like: any number of slates and candidates."""
     return {
         name: tf.TensorSpec([None, *values.shape[1:]] if values.ndim else [], values.dtype, name)
         for name, values in batch.items()
     }
-
-
-def best_epoch(history: History) -> int:
-    """The epoch, from 1, with the lowest validation loss; the first of equals, and none that is no number if it can."""
-    losses = [entry["validation_loss"] for entry in history]
-    return int(np.argmin([loss if np.isfinite(loss) else np.inf for loss in losses])) + 1
-
-
-def has_patience(history: History, patience: int) -> bool:
-    """Whether the best epoch is less than `patience` epochs ago."""
-    return not history or len(history) - best_epoch(history) < patience

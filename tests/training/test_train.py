@@ -9,9 +9,10 @@ import pytest
 
 from tests.training.worlds import ENCODINGS, toy_world
 from training.data.samples import Samples
+from training.epochs import best_epoch, has_patience, shuffled
 from training.heads import HEAD_NAMES
 from training.run_config import ConfigError, RunConfig, parse_config
-from training.train import Progress, best_epoch, has_patience, shuffled, train
+from training.train import Progress, train
 from training.trained import TrainedError, load_trained
 
 TRAINING, VALIDATION = toy_world(120, seed=1).samples, toy_world(40, seed=2).samples

@@ -34,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--heads", nargs="+", metavar="HEAD", help=f"of {', '.join(HEAD_NAMES)}; default all that have labels"
     )
+    parser.add_argument("--delays", action="store_true", help="keep how late each label came, for train --late-labels")
     parser.add_argument("--settings", type=Path, help="settings file of the service, for attributes declared there")
     parser.add_argument("--json", action="store_true", help="print JSON, and no progress")
 
@@ -49,6 +50,7 @@ def run(arguments: argparse.Namespace) -> int:
             features=arguments.features,
             heads=arguments.heads,
             settings=settings,
+            delays=arguments.delays,
             on_progress=lambda counts: count(counts.events),
         )
     answer({"samples": arguments.samples, **asdict(written)}, as_json=arguments.json)

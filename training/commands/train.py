@@ -19,11 +19,14 @@ import json
 import sys
 from pathlib import Path
 
+from serving.verbs import UserError
 from training.commands.fractions import add_fractions
 from training.commands.progress import epochs
 from training.data.dataset import Dataset
 from training.distribution import Workers
 from training.layers.fitted import encodings_of
+from training.models import MODELS
+from training.models.ranking.gbdt_lr import GbdtLr
 from training.run_config import load_config
 from training.train import train
 
@@ -34,6 +37,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", type=Path, required=True, help="the run's configuration, TOML")
     parser.add_argument("--out", type=Path, required=True, help="the run's folder")
     parser.add_argument("--since", type=Path, metavar="RUN", help="folder of an earlier run of a solved model")
+    parser.add_argument(
+        "--late-labels", action="store_true", help="train on samples whose windows are not over too, corrected"
+    )
     add_fractions(parser)
     parser.add_argument("--json", action="store_true", help="print the history as JSON, and no progress")
 
@@ -41,8 +47,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Trains."""
     config = load_config(arguments.config)
+    if arguments.late_labels and issubclass(MODELS[config.model], GbdtLr):  # Trees are grown on labels of 0 and 1.
+        raise UserError(f"--late-labels: expected a model that learns by gradient alone, received {config.model}")
     workers = Workers.of_environment()
-    dataset = Dataset.read(arguments.samples, tuple(arguments.fractions))
+    dataset = Dataset.read(arguments.samples, tuple(arguments.fractions), late_labels=arguments.late_labels)
     with epochs(config.model, quiet=arguments.json) as progress:
         trained = train(
             config,

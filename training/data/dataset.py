@@ -34,15 +34,18 @@ class Dataset:
     enters: Enters
 
     @classmethod
-    def read(cls, uri: str | Path, fractions: tuple[float, float, float] = FRACTIONS) -> Self:
+    def read(
+        cls, uri: str | Path, fractions: tuple[float, float, float] = FRACTIONS, *, late_labels: bool = False
+    ) -> Self:
         """Reads a sample set and splits it.
 
         Args:
             uri: The sample set's directory.
             fractions: Of the slates, for training, validation and test.
+            late_labels: As of `split`.
 
         Raises:
-            DataError: No finished sample set, an unreadable shard, or a part without a slate.
+            DataError: No finished sample set, an unreadable shard, a part without a slate, or no delays.
         """
         samples = read_samples(uri)
         at = boundaries(samples, fractions)
@@ -51,7 +54,7 @@ class Dataset:
             about=read_sample_about(uri),
             catalog=catalog_of_set(uri),
             at=at,
-            split=split(samples, at),
+            split=split(samples, at, late_labels=late_labels),
             rooms=read_rooms(uri),
             enters=Enters.of(enters.time_ms, enters.user, enters.streamer, enters.watch_ms),
         )

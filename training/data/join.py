@@ -40,17 +40,20 @@ class Labels:
         labels: A column a head of `training.heads.HEADS`, float32 [M, heads]; 0 where masked.
         mask: Whether the label exists, bool [M, heads].
         censored: Whether the visit ended with its room, so that it could have lasted longer, bool [M].
+        delay_s: How long after the impression a head's first positive event came, masked or not, float32 [M, heads];
+            infinite where none did, or where the head is no probability.
     """
 
     event: Ints
     labels: NDArray[np.float32]
     mask: NDArray[np.bool_]
     censored: NDArray[np.bool_]
+    delay_s: NDArray[np.float32]
 
     def of(self, event: Ints) -> "Labels":
         """The labels of the impressions at these positions, int64 [N]."""
         rows = np.searchsorted(self.event, event)
-        return Labels(event, self.labels[rows], self.mask[rows], self.censored[rows])
+        return Labels(event, self.labels[rows], self.mask[rows], self.censored[rows], self.delay_s[rows])
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +104,7 @@ def join(table: pa.Table, heads: Sequence[str] | None = None) -> Labels:
     remaining_ms = (int(log.time_ms.max()) if len(log.time_ms) else 0) - log.time_ms[impressions]
     labels = np.zeros((len(impressions), len(HEADS)), np.float32)
     mask = np.zeros(labels.shape, np.bool_)
+    delay_s = np.full(labels.shape, np.inf, np.float32)
     entered = credited.happened(HEADS["enter"])
     has_enters = bool((log.kind == EventKind.ENTER).any())
     for column, name in enumerate(HEAD_NAMES):
@@ -116,13 +120,16 @@ def join(table: pa.Table, heads: Sequence[str] | None = None) -> Labels:
             watch_ms = np.where(left, credited.longest(head, log.watch_ms), 0)
             labels[:, column] = watch_ms >= LONG_WATCH_MS if head.binary else watch_ms / 1000
             mask[:, column] = mature & (left | (~entered & (not head.given_enter)))
+            if head.binary:
+                delay_s[left, column] = credited.delay_s(head, log.watch_ms >= LONG_WATCH_MS)[left]
         else:
             labels[:, column] = credited.happened(head)
             mask[:, column] = mature
+            delay_s[:, column] = credited.delay_s(head, np.ones(len(log.kind), np.bool_))
     mask[log.repeated[impressions]] = False
     labels[~mask] = 0
     censored = credited.cut_off(HEADS["watch_time"]) & mask[:, HEAD_NAMES.index("watch_time")]
-    return Labels(impressions, labels, mask, censored)
+    return Labels(impressions, labels, mask, censored, delay_s)
 
 
 def enters_of(table: pa.Table) -> EnterColumns:
@@ -205,6 +212,15 @@ class _Credits:
         hit = np.zeros(len(self._impressions), np.bool_)
         hit[rows] = True
         return hit
+
+    def delay_s(self, head: Head, counts: NDArray[np.bool_]) -> NDArray[np.float32]:
+        """How long after each impression its first event of the head came, of those that count, float32 [M]."""
+        rows, events = self._within(head)
+        rows, events = rows[counts[events]], events[counts[events]]
+        found = np.full(len(self._impressions), np.inf, np.float32)
+        after_ms = self._log.time_ms[events] - self._log.time_ms[self._impressions[rows]]
+        np.minimum.at(found, rows, (after_ms / 1000).astype(np.float32))
+        return found
 
     def longest(self, head: Head, amounts: Ints) -> Ints:
         """The greatest amount of the head's events after each impression, int64 [M]; 0 without any."""

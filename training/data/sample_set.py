@@ -32,6 +32,7 @@ def build_samples(
     features: Sequence[str] = ALL_FEATURES,
     heads: Sequence[str] | None = None,
     settings: Settings | None = None,
+    delays: bool = False,
     on_progress: Callable[[Counts], None] | None = None,
 ) -> SampleAbout:
     """Turns an event log into a sample set.
@@ -44,6 +45,7 @@ def build_samples(
         features: Patterns as for `Catalog.layout`.
         heads: Heads wanted; None = all that the log has labels for.
         settings: Of the service, if attributes or leases are declared there.
+        delays: Whether to keep how late each label came.
         on_progress: Is called after each chunk with the counts so far.
 
     Raises:
@@ -55,7 +57,7 @@ def build_samples(
     catalog = catalog_of(described, settings)
     chosen = _heads(heads, described, table, log)
     layout = catalog.layout(features, chosen)
-    writer = SampleWriter(target, layout)
+    writer = SampleWriter(target, layout, delays=delays)
     writer.enters(enters_of(table))
     labels, times_ms = join(table, chosen), table["time_ms"].to_numpy()
     first_ms, last_ms = int(np.min(times_ms)), int(np.max(times_ms))

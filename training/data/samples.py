@@ -49,6 +49,8 @@ class Candidates:
         censored: Whether the visit ended with the room, so that it could have lasted longer, bool [N].
         labels: A column a head of `training.heads.HEADS`, float32 [N, heads]; 0 where masked.
         mask: Whether the label exists, bool [N, heads].
+        delay_s: How long after the impression each label became positive, seconds, float32 [N, heads]; infinite where
+            it is not, or where the head is no probability. None = the set was made without.
     """
 
     tensors: dict[str, NDArray[np.generic]]
@@ -61,6 +63,7 @@ class Candidates:
     censored: NDArray[np.bool_]
     labels: NDArray[np.float32]
     mask: NDArray[np.bool_]
+    delay_s: NDArray[np.float32] | None = None
 
     @property
     def entered(self) -> NDArray[np.bool_]:
@@ -70,7 +73,8 @@ class Candidates:
 
     def take(self, rows: NDArray[np.intp]) -> Self:
         """These impressions, in this order, with the slate rows as they are."""
-        plain = tuple(field.name for field in fields(self) if field.name != "tensors")
+        absent = ("tensors",) if self.delay_s is not None else ("tensors", "delay_s")
+        plain = tuple(field.name for field in fields(self) if field.name not in absent)
         tensors = {name: tensor[rows] for name, tensor in self.tensors.items()}
         return replace(self, tensors=tensors, **_take(self, rows, plain))
 

@@ -26,6 +26,7 @@ SETTINGS = "settings.toml"
 _KINDS = ("slates", "candidates", "rooms", "enters")
 _CANDIDATE_COLUMNS = ("slate", "room", "streamer", "position", "propensity", "sampled")
 _LABEL_COLUMNS = ("labels", "mask", "censored")
+_DELAYS = "delay_s"
 _ENTER_COLUMNS = ("time_ms", "user", "streamer", "room", "watch_ms")
 _ROOM_COLUMNS = ("room", "streamer", "start_ms", "stop_ms")
 
@@ -72,14 +73,20 @@ class SampleAbout:
 class SampleWriter:
     """Writes one sample set, shard by shard; `finish` makes it whole."""
 
-    def __init__(self, uri: str | Path, layout: Layout) -> None:
+    def __init__(self, uri: str | Path, layout: Layout, *, delays: bool = False) -> None:
         """Opens the directory; what an earlier attempt has left unfinished there is removed.
+
+        Args:
+            uri: The directory.
+            layout: The columns of the tensors, and the heads.
+            delays: Whether to keep how late each label came.
 
         Raises:
             DataError: It holds something else: a finished sample set, or other Parquet files.
         """
         self._filesystem, self._folder = locate(uri)
         self._shards: dict[str, int] = {}
+        self._labels = (*_LABEL_COLUMNS, _DELAYS) if delays else _LABEL_COLUMNS
         self._filesystem.create_dir(self._folder, recursive=True)
         found = [item.base_name for item in self._filesystem.get_file_info(fs.FileSelector(self._folder))]
         parquet = [name for name in found if name.endswith(".parquet")]
@@ -96,7 +103,7 @@ class SampleWriter:
         slates, candidates = chunk.slates, chunk.candidates
         self._shard("slates", {**slates.tensors, "time_ms": slates.time_ms, "user": slates.user})
         columns = {name: getattr(candidates, name) for name in _CANDIDATE_COLUMNS}
-        columns |= {name: getattr(labels, name) for name in _LABEL_COLUMNS}
+        columns |= {name: getattr(labels, name) for name in self._labels}
         self._shard("candidates", {**candidates.tensors, **columns})
 
     def rooms(self, rooms: RoomVersions) -> None:
@@ -137,9 +144,8 @@ def read_samples(uri: str | Path) -> Samples:
     layout = reader.layout()
     tensors = [tensor.name for tensor in layout.tensors]
     slates = reader.arrays("slates", [*(n for n in tensors if n not in CANDIDATE_TENSORS), "time_ms", "user"])
-    candidates = reader.arrays(
-        "candidates", [*(n for n in tensors if n in CANDIDATE_TENSORS), *_CANDIDATE_COLUMNS, *_LABEL_COLUMNS]
-    )
+    names = [*(n for n in tensors if n in CANDIDATE_TENSORS), *_CANDIDATE_COLUMNS, *_LABEL_COLUMNS]
+    candidates = reader.arrays("candidates", names, optional=(_DELAYS,))
     found = len(slates["user"]), len(candidates["room"])
     if found != (about.slates, about.candidates):
         raise DataError(f"{uri}: expected {about.slates} slates and {about.candidates} candidates, found {found}")
@@ -219,8 +225,10 @@ class _Reader:
         except LayoutError as error:
             raise DataError(f"{self._folder}/{LAYOUT}: {error}") from error
 
-    def arrays(self, kind: str, names: Sequence[str]) -> dict[str, NDArray[Any]]:
+    def arrays(self, kind: str, names: Sequence[str], optional: Sequence[str] = ()) -> dict[str, NDArray[Any]]:
         """Columns of all shards of a kind, each allocated once: a shard is all that is held beside them.
+
+        Optional ones are left out where the first shard lacks them.
 
         Raises:
             DataError: There is no shard, or one is not readable or lacks a column.
@@ -229,7 +237,9 @@ class _Reader:
         paths = sorted(item.path for item in found if item.base_name.startswith(f"{kind}-"))
         if not paths:
             raise DataError(f"{self._uri}: expected {kind}-*.parquet, found none")
-        counts = [self._rows(path) for path in paths]
+        described = [self._described(path) for path in paths]
+        counts = [each.num_rows for each in described]
+        names = [*names, *(name for name in optional if name in described[0].schema.to_arrow_schema().names)]
         arrays: dict[str, NDArray[Any]] = {}
         start = 0
         for path, count in zip(paths, counts, strict=True):
@@ -240,9 +250,9 @@ class _Reader:
             start += count
         return arrays
 
-    def _rows(self, path: str) -> int:
+    def _described(self, path: str) -> pq.FileMetaData:
         try:
-            return pq.read_metadata(path, filesystem=self._filesystem).num_rows
+            return pq.read_metadata(path, filesystem=self._filesystem)
         except (pa.ArrowException, OSError) as error:
             raise DataError(f"{path}: not readable as Parquet ({first_line(error)})") from error
 

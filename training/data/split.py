@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from training.data.errors import DataError
+from training.data.late import with_late_labels
 from training.data.samples import Samples
 from training.heads import HEADS
 
@@ -50,18 +51,24 @@ def boundaries(samples: Samples, fractions: Sequence[float] = FRACTIONS) -> Boun
     return Boundaries(*(int(times_ms[min(place, len(times_ms) - 1)]) for place in places))
 
 
-def split(samples: Samples, at: Boundaries) -> Split:
+def split(samples: Samples, at: Boundaries, *, late_labels: bool = False) -> Split:
     """Splits samples by the time of their slates.
 
     Features are point-in-time by construction. Labels look ahead: one whose window reaches beyond the end of training
     or validation was not known then, and is masked there.
 
+    Args:
+        samples: Ordered by time.
+        at: When the parts meet.
+        late_labels: Whether training has these labels all the same, corrected; see `training.data.late`.
+
     Raises:
-        DataError: A part has no slate.
+        DataError: A part has no slate, or late labels are wanted of samples without delays.
     """
     first_ms, last_ms = np.iinfo(np.int64).min, np.iinfo(np.int64).max
+    known = with_late_labels if late_labels else known_at
     parts = Split(
-        training=known_at(samples.between(first_ms, at.validation_ms), at.validation_ms),
+        training=known(samples.between(first_ms, at.validation_ms), at.validation_ms),
         validation=known_at(samples.between(at.validation_ms, at.test_ms), at.test_ms),
         test=samples.between(at.test_ms, last_ms),
     )

@@ -1,9 +1,12 @@
 """Dice: an activation that bends where the data are."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import tensorflow as tf
 import tf_keras as keras
+
+from training.distribution import mean_over_workers
 
 _EPSILON = 1e-8
 _LEAST_RATE = 0.01  # Of the running moments: they look back some hundred batches.
@@ -20,9 +23,11 @@ class Dice(keras.layers.Layer):
     def __init__(self, units: int) -> None:
         super().__init__(name="dice")
         self.alpha = self.add_weight("alpha", (units,), initializer="zeros")
-        self.mean = self.add_weight("mean", (units,), initializer="zeros", trainable=False)
-        self.variance = self.add_weight("variance", (units,), initializer="ones", trainable=False)
-        self.batches = self.add_weight("batches", (), initializer="zeros", trainable=False)
+        # All workers have the same to add; which one's it is does not matter, but must be said.
+        alike: Any = {"trainable": False, "aggregation": tf.VariableAggregation.MEAN}
+        self.mean = self.add_weight("mean", (units,), initializer="zeros", **alike)
+        self.variance = self.add_weight("variance", (units,), initializer="ones", **alike)
+        self.batches = self.add_weight("batches", (), initializer="zeros", **alike)
 
     def call(self, values: tf.Tensor, training: bool = False) -> tf.Tensor:
         """float32 [..., units] → float32 [..., units].
@@ -37,11 +42,12 @@ class Dice(keras.layers.Layer):
         return values * (self.alpha + (1.0 - self.alpha) * gate)
 
     def _moments(self, values: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Mean and variance [units] of rows [rows, units], which the running ones follow."""
-        count = tf.cast(tf.shape(values)[0], tf.float32)
-        mean = tf.math.divide_no_nan(tf.reduce_sum(values, axis=0), count)
-        variance = tf.math.divide_no_nan(tf.reduce_sum(tf.math.squared_difference(values, mean), axis=0), count)
-        seen = tf.minimum(count, 1.0)
+        """Mean and variance [units] of rows [rows, units], of all workers', which the running ones follow."""
+        count = mean_over_workers(tf.cast(tf.shape(values)[0], tf.float32))
+        mean = tf.math.divide_no_nan(mean_over_workers(tf.reduce_sum(values, axis=0)), count)
+        squares = tf.reduce_sum(tf.math.squared_difference(values, mean), axis=0)
+        variance = tf.math.divide_no_nan(mean_over_workers(squares), count)
+        seen = tf.cast(count > 0, tf.float32)
         rate = seen * tf.maximum(_LEAST_RATE, 1.0 / (self.batches + 1.0))
         self.batches.assign_add(seen)
         self.mean.assign_add(rate * (tf.stop_gradient(mean) - self.mean))

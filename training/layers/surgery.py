@@ -89,11 +89,11 @@ def _aligned(column: Sequence[Gradient]) -> _Aligned | None:
         return None
     if not all(isinstance(each, tf.IndexedSlices) for each in known):
         parts = [None if each is None else tf.convert_to_tensor(each) for each in column]
-        return _Aligned(parts, known[0].shape, None)
+        return _Aligned(parts, tf.shape(known[0]), None)
     rows, places = tf.unique(tf.concat([each.indices for each in known], axis=0))
     places = iter(tf.split(places, [tf.shape(each.indices)[0] for each in known], num=len(known)))
-    count, width = tf.size(rows), known[0].values.shape[1:]
+    count, shape = tf.size(rows), tf.shape(known[0].values)
     parts = [
         None if each is None else tf.math.unsorted_segment_sum(each.values, next(places), count) for each in column
     ]
-    return _Aligned(parts, tf.concat([[count], width], axis=0), rows)
+    return _Aligned(parts, tf.concat([[count], shape[1:]], axis=0), rows)

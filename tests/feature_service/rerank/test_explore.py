@@ -1,6 +1,7 @@
 """The re-ranker `explore`."""
 
 from collections import Counter
+from typing import Any
 
 import numpy as np
 import pytest
@@ -26,8 +27,8 @@ def platform() -> LivePlatform:
     return platform
 
 
-def _order(platform: LivePlatform, name: str = "q", **scene: object) -> Order:
-    given = {"explore_rate": 0.5, "explore_places": (1, 2)} | scene
+def _order(platform: LivePlatform, name: str = "q", **scene: Any) -> Order:
+    given: dict[str, Any] = {"explore_rate": 0.5, "explore_places": (1, 2)} | scene
     ranked = _ranked(platform)
     return Explore().order(request(k=3, request_id=name, **given), platform.world, ranked, np.arange(len(ROOMS)))
 

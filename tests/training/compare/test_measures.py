@@ -66,7 +66,7 @@ def test_hand_off_is_what_recall_finds_and_what_of_it_ranking_keeps(questions: Q
 
 def test_merge_is_the_service_s_with_quotas_and_a_limit() -> None:
     channels = {"near": found_of([4, 5, 6]), "hot": found_of([7, 4, 8]), "unused": found_of([9])}
-    candidates = merged(channels, {"near": 2, "hot": 1}, limit=4)
+    candidates = merged(channels, {"near": 2, "hot": 1}, {}, limit=4)
     # Ranks over quotas: near 0, ½, 1; hot 0, 1, 2. Equal turns go to `near`, which stands first; 4 comes once.
     assert in_order(candidates, 1.0).places[0].tolist() == [4, 7, 5, 6]
     assert candidates[0].ranks[0].tolist() == [0, 1]

@@ -230,3 +230,32 @@ def test_the_join_agrees_with_a_search_through_all_pairs(moves: list):
     assert labels([*events, started("z9", seconds + 9999)], "enter") == [
         each.event_id in credited for each in impressions
     ]
+
+
+def delays(events: Sequence[Event], head: str) -> list[float]:
+    """How long after each impression the head's first positive event came."""
+    return join(to_table(events).select(JOIN_COLUMNS)).delay_s[:, HEAD_NAMES.index(head)].tolist()
+
+
+def test_a_delay_is_that_of_the_first_event_even_where_the_window_is_not_over():
+    events = [
+        seen(0, "u", "a", "r1"),
+        seen(1, "v", "a", "r2"),
+        viewer(LIKE, 40, "u", "a", "r1"),
+        viewer(LIKE, 30, "u", "a", "r1"),
+    ]
+    assert delays(events, "like") == [30, np.inf]
+    assert labels(events, "like") == [MASKED, MASKED]
+
+
+def test_a_long_watch_has_come_when_the_viewer_leaves_after_a_minute():
+    events = [
+        seen(0, "u", "a", "r"),
+        viewer(ENTER, 1, "u", "a", "r"),
+        viewer(LEAVE, 31, "u", "a", "r", watch_ms=30_000),
+        viewer(ENTER, 100, "u", "a", "r"),
+        viewer(LEAVE, 200, "u", "a", "r", watch_ms=100_000),
+        END,
+    ]
+    assert delays(events, "long_watch") == [200]
+    assert delays(events, "watch_time") == [np.inf]

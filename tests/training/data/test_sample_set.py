@@ -185,3 +185,13 @@ def test_progress_is_told(log: Path, tmp_path: Path):
     told: list[int] = []
     build_samples(log, tmp_path / "samples", on_progress=lambda counts: told.append(counts.events))
     assert told
+
+
+def test_delays_are_kept_when_they_are_wanted(log: Path, tmp_path: Path):
+    build_samples(log, tmp_path / "with", delays=True)
+    build_samples(log, tmp_path / "without")
+    found = read_samples(tmp_path / "with").candidates.delay_s
+    assert found is not None
+    # Seen at 10 s, entered at 12 s; nobody entered from the other two impressions.
+    assert found[:, HEAD_NAMES.index("enter")].tolist() == [2, np.inf, np.inf]
+    assert read_samples(tmp_path / "without").candidates.delay_s is None
