@@ -1,6 +1,5 @@
 # OnAir: every target sets up what it needs.
 PYTHON ?= python3
-PYTHON3_11 ?= python3.11
 OUT ?= demo
 VENV := .venv
 BIN := $(VENV)/bin
@@ -47,21 +46,8 @@ test: setup  ## All tests, under 15 minutes on two cores.
 bench: setup  ## Recommend beside bare Predicts, replay rate, start-up, memory; about five minutes. JSON=<file>.
 	$(PY) -m tests.benchmarks $(if $(JSON),--json "$(JSON)")
 
-bench-train: setup  ## Training throughput beside DeepCTR, DeepCTR-torch and LibRecommender, installed in .peers. JSON=<file>.
+bench-train: setup  ## Training throughput beside DeepCTR, DeepCTR-torch, LibRecommender and plain Keras. TASKS="mmoe", JSON=<file>.
 	bash tests/benchmarks/training/peers/install.sh $(BIN)/uv .peers
-	$(PY) -m tests.benchmarks.training $(if $(JSON),--json "$(JSON)")
-
-# Environments of their own, about 8 GB: two of the peers come with a torch that brings its GPU libraries.
-PEERS := $(addprefix .peers/,$(addsuffix /.installed,deepctr deepctr_torch librecommender))
-
-# DeepCTR-torch ships its tests as the package `tests`, which would hide ours.
-.peers/%/.installed: requirements/peers-%.txt | $(STAMP)
-	$(BIN)/uv venv --quiet --allow-existing --python $(PYTHON3_11) .peers/$*
-	$(BIN)/uv pip install --quiet --python .peers/$*/bin/python --no-deps --require-hashes -r $<
-	rm -rf .peers/$*/lib/python3.11/site-packages/tests
-	@touch $@
-
-bench-train: setup $(PEERS)  ## Training throughput beside the peers, on a quiet machine; some 15 minutes. TASKS="mmoe", JSON=<file>.
 	$(PY) -m tests.benchmarks.training $(TASKS) $(if $(JSON),--json "$(JSON)")
 
 requirements: setup  ## Compile the hash-pinned requirement files again.

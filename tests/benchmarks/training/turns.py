@@ -59,7 +59,7 @@ def interpreter(name: str, environments: Path) -> Path:
         return Path(sys.executable)
     python = environments / environment / "bin" / "python"
     if not python.exists():
-        raise TrainerError(f"{name}: expected its environment's {python}, received none: `make peers` makes it")
+        raise TrainerError(f"{name}: expected its environment's {python}, received none; `make bench-train` makes it")
     return python
 
 

@@ -1,20 +1,15 @@
-#!/bin/bash
-# Makes an environment a peer, with pinned versions; what is there already stays. Some gigabytes, for torch.
+#!/usr/bin/env bash
+# Makes an environment a peer from its hash-pinned requirements; one that is complete stays. About 8 GB, most of it torch.
 # Usage: install.sh UV FOLDER
 set -euo pipefail
 uv=$1 folder=$2
 
-environment() {
-    local name=$1
-    shift
-    [ -e "$folder/$name/.complete" ] && return
-    "$uv" venv --quiet --clear "$folder/$name"
-    "$uv" pip install --quiet --python "$folder/$name/bin/python" "$@"
-    touch "$folder/$name/.complete"
-}
-
-# DeepCTR wants the wheel `tensorflow` by name; the CPU's, beside it, is the same code.
-environment deepctr numpy==2.4.6 tensorflow-cpu==2.21.0 tf-keras==2.21.0 requests h5py
-"$uv" pip install --quiet --python "$folder/deepctr/bin/python" --no-deps deepctr==0.9.4
-environment deepctr_torch numpy==2.4.6 torch==2.13.0 deepctr-torch==0.3.0
-environment librecommender numpy==1.26.4 tensorflow-cpu==2.15.1 torch==2.13.0 pandas==2.3.3 librecommender==1.5.2
+for peer in deepctr deepctr_torch librecommender; do
+    pins=requirements/peers-$peer.txt
+    cmp --silent "$pins" "$folder/$peer/.complete" && continue
+    # LibRecommender has wheels up to Python 3.11.
+    "$uv" venv --quiet --clear --python "${PYTHON3_11:-python3.11}" "$folder/$peer"
+    "$uv" pip install --quiet --python "$folder/$peer/bin/python" --no-deps --require-hashes -r "$pins"
+    rm -rf "$folder/$peer"/lib/python3.11/site-packages/tests # DeepCTR-torch ships one, which would hide ours.
+    cp "$pins" "$folder/$peer/.complete"
+done
