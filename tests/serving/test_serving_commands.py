@@ -96,9 +96,8 @@ def test_up_moves_the_models_and_passes_the_flags_on(monkeypatch, tmp_path):
 
     assert flags == {"port": 7, "model_config_file": tmp_path / "models.config", "grpc_max_threads": "3"}
     config = model_list.read_model_list(tmp_path / "models.config")
-    assert [model.base_path for model in config.model_config_list.config] == [
-        str(tmp_path / name) for name in ("two_tower", "item_cf", "mf", "neumf", "esmm", "mmoe")
-    ]
+    names = model_list.model_names(model_list.read_model_list())
+    assert [model.base_path for model in config.model_config_list.config] == [str(tmp_path / name) for name in names]
 
 
 @pytest.mark.parametrize("argument", ["--seconds=0", "--seconds=nan", "--candidates=0", "--candidates=-5"])
@@ -142,14 +141,9 @@ def test_tensorflow_serving_reads_the_model_list_as_we_do():
     theirs = text_format.Parse(text, model_server_config_pb2.ModelServerConfig())  # pyright: ignore
 
     assert theirs.SerializeToString() == model_list.read_model_list().SerializeToString()
-    assert model_list.model_names(model_list.read_model_list()) == [
-        "two_tower",
-        "item_cf",
-        "mf",
-        "neumf",
-        "esmm",
-        "mmoe",
-    ]
+    names = model_list.model_names(model_list.read_model_list())
+    assert names == [model.name for model in theirs.model_config_list.config]
+    assert {"two_tower", "item_cf", "esmm", "mmoe"} <= set(names)
 
 
 def test_the_config_map_holds_the_three_files():
