@@ -81,13 +81,14 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Runs:
 
 
 @pytest.mark.slow
-def test_when_a_worker_goes_away_the_other_says_so_in_one_line(runs: Runs):
+def test_when_a_worker_goes_away_the_other_ends_and_says_so_in_one_line(runs: Runs):
     survivor, gone = runs.killed
     assert gone.status == -signal.SIGKILL
     assert survivor.status == 2
-    assert survivor.errors == (
+    assert "Traceback" not in survivor.errors
+    assert survivor.errors.splitlines()[-1] == (  # Above it TensorFlow may tell of the connection.
         "train: workers: expected all 2 until the end, lost one of them; the same command for each goes on from the"
-        " last epoch\n"
+        " last epoch"
     )
 
 
