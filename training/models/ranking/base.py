@@ -21,7 +21,7 @@ from training.layers.embeddings import Embeddings
 from training.layers.inputs import SideInputs, UserInputs
 from training.layers.position import PositionBias
 from training.models.signatures import Signature
-from training.outputs import output_of, slices_of
+from training.outputs import MOST, output_of, slices_of
 
 
 class Ranker(tfrs.Model):
@@ -107,7 +107,8 @@ class Ranker(tfrs.Model):
             tensors: Packed tensors; user tensors have a row a viewer, candidate tensors a row a candidate.
             slate: Row of each candidate's viewer, int32 [N]; None = all belong to one viewer.
         """
-        return self.calibration(self.uncalibrated(self.raw(tensors, slate)))
+        most = np.array([MOST[HEADS[head].form] for head in self.layout.heads], np.float32)
+        return tf.minimum(self.calibration(self.uncalibrated(self.raw(tensors, slate))), most)
 
     def uncalibrated(self, raw: tf.Tensor) -> tf.Tensor:
         """Raw outputs [N, outputs] → predictions as they were learnt [N, heads]."""
