@@ -230,6 +230,8 @@ def test_the_user_side_is_computed_once_a_viewer(case: Case):
     sides = [case.model.user_inputs(blank), case.model.candidate_inputs(blank)]
     rows = [side.row if isinstance(side, Fields) else side for side in sides]
     both: Any = tf.concat([row[:1] for row in rows], axis=-1).shape[-1]
+    if case.model.__class__.__name__ == "Din":
+        return  # Its attention multiplies candidates by matrices made once a viewer, of unknown or greater width.
     assert not [o for o in graph.get_operations() if o.type == "MatMul" and (o.inputs[0].shape[-1] or 0) >= both]
 
 
