@@ -101,7 +101,9 @@ def test_the_sum_of_weights_is_free():
     layer = attention()
     once = History(HISTORY.steps[:1, :1], tf.constant([[True]]))
     twice = History(tf.repeat(once.steps, 2, axis=1), tf.constant([[True, True]]))
-    assert layer(CANDIDATE, twice, None).numpy() == pytest.approx(2 * layer(CANDIDATE, once, None).numpy(), rel=1e-5, abs=1e-5)
+    assert layer(CANDIDATE, twice, None).numpy() == pytest.approx(
+        2 * layer(CANDIDATE, once, None).numpy(), rel=1e-5, abs=1e-5
+    )
 
 
 def test_only_products_of_both_are_computed_for_each_pair():
