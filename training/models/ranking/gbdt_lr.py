@@ -37,7 +37,7 @@ class GbdtLrOptions:
     """How the trees of GBDT+LR are grown.
 
     Attributes:
-        trees_of: Heads that get a forest each; none named = the first head that is a probability.
+        trees_of: Heads that get a forest each; none named = every head that is a probability.
         trees: Trees a forest, at most.
         leaves: Leaves a tree, at most, 2 to 32.
         shrinkage: What a tree adds of its fit.
@@ -83,7 +83,7 @@ class GbdtLr(FieldRanker):
     def __init__(self, blueprint: Blueprint, options: GbdtLrOptions) -> None:
         super().__init__(blueprint, factors=0)
         self.options: GbdtLrOptions = options
-        self.trees_of = options.trees_of or tuple(head for head in self.layout.heads if HEADS[head].binary)[:1]
+        self.trees_of = options.trees_of or tuple(head for head in self.layout.heads if HEADS[head].binary)
         if not self.trees_of or not set(self.trees_of) <= set(self.layout.heads):
             received = list(self.layout.heads)
             raise ValueError(f"trees_of: expected {list(self.trees_of) or 'a probability'} among the heads {received}")
