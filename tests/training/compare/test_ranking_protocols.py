@@ -3,6 +3,7 @@
 import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -11,9 +12,16 @@ import pytest
 
 from tests.training.compare.census_tables import write_census
 from training.compare.ranking.census import census_data
+from training.compare.ranking.data import RankingData
 from training.compare.ranking.kuairand import kuairand_data
+from training.compare.ranking.rows import nets_of
+from training.compare.ranking.settings import Settings, config_of
 from training.data.samples import Samples
 from training.heads import HEAD_NAMES
+from training.layers.fitted import fit
+from training.models import MODELS
+from training.run_config import choose
+from training.trained import blueprint_of
 
 BEIJING = timedelta(hours=8)
 
@@ -85,6 +93,24 @@ def test_census_keeps_a_tenth_of_the_training_file_for_validation(census: Path) 
     assert len(parts.training.slates.user) + len(parts.validation.slates.user) == len(parts.test.slates.user) == 40
     assert 0 < len(parts.validation.slates.user) < 12
     assert not set(parts.training.slates.user) & set(parts.validation.slates.user)
+
+
+def models_of(row: str, settings: Settings, data: RankingData) -> list[object]:
+    """The models of a row's nets, made for the columns and heads of the data."""
+    training = data.split.training
+    models: list[object] = []
+    for net in nets_of(row, training.layout.heads):
+        config = config_of(net, settings, seed=1)
+        layout = choose(training.layout, config.features, net.heads)
+        fitted = fit(training, layout, data.encodings, min_count=1)
+        kind: Any = MODELS[net.ranker]
+        models.append(kind(blueprint_of(config, layout, data.encodings, fitted), config.options))
+    return models
+
+
+@pytest.mark.parametrize("row", Settings.load("census").rows)
+def test_every_row_of_census_can_be_made_of_its_columns(row: str, census: Path) -> None:
+    assert models_of(row, Settings.load("census"), census_data(census))
 
 
 @pytest.mark.skipif("ONAIR_DATA" not in os.environ, reason="ONAIR_DATA names the folder of the data sets")
