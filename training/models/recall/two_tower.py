@@ -65,7 +65,7 @@ class TwoTowerOptions:
         vector: Numbers of the two towers' vectors.
         revisits: Numbers that tell of the streamers watched: the more, the less do they blur each other.
         temperature: τ of the softmax.
-        hidden: Share of the rooms whose streamer is unknown to the room tower and to b(y) in training.
+        hidden: Share of the rooms whose streamer is taken for one who was never met, in training.
         negatives: Rooms on air drawn beside those of a batch.
         hard_negatives: So many of a row's negatives, those with the highest scores, are kept.
         frequency_rate: α of the streaming frequency.
@@ -174,33 +174,50 @@ class TwoTower(LearntRecall):
             parts.append(self.options.temperature * self.revisits.user(tensors))
         return tf.concat(parts, axis=-1)
 
-    def room_vectors(self, tensors: Mapping[str, tf.Tensor], step: tf.Tensor | None = None) -> tf.Tensor:
-        """Packed candidate tensors of N rooms → vectors (v, b, m), float32 [N, width]."""
-        shown = tensors if step is None or self._is_streamer is None else self._hidden(tensors, step)
+    def room_vectors(
+        self,
+        tensors: Mapping[str, tf.Tensor],
+        step: tf.Tensor | None = None,
+        repeats: tf.Tensor | None = None,
+    ) -> tf.Tensor:
+        """Vectors (v, b, m) of N rooms, float32 [N, width].
+
+        In training, the streamers of some rooms are hidden, so that the model learns what a room is worth whose
+        streamer was never met: what it shows, and how popular an unknown streamer is (after Volkovs, Yu and Poutanen,
+        "DropoutNet: Addressing Cold Start in Recommender Systems", NeurIPS 2017).
+
+        Args:
+            tensors: Packed candidate tensors.
+            step: The training step; None = outside training, where nothing is hidden.
+            repeats: bool [N]: rooms whose code is told all the same, as a viewer comes back to it; None = no room's.
+        """
+        hidden = None if step is None or self._is_streamer is None else self._hidden(tensors, step)
+        shown = tensors if hidden is None else self._without_streamers(tensors, hidden)
         parts = [self.room_tower(self.room_inputs(shown, step))]
         if self.bias:
             parts.append(self.bias(shown[CANDIDATE_IDS][:, self._streamer]))
         if self.revisits:
-            parts.append(self.revisits.room(tensors))
+            codeless = hidden if hidden is None or repeats is None else hidden & ~repeats
+            parts.append(self.revisits.room(tensors, codeless))
         return tf.concat(parts, axis=-1)
 
-    def _hidden(self, tensors: Mapping[str, tf.Tensor], step: tf.Tensor) -> Mapping[str, tf.Tensor]:
-        """The tensors with some rooms' streamers exchanged for keys that nobody has.
-
-        So the model learns what a room is worth whose streamer was never met: what it shows, and how popular an unknown
-        streamer is. Whom a viewer watched before is told all the same.
-        """
-        ids = tensors[CANDIDATE_IDS]
+    def _hidden(self, tensors: Mapping[str, tf.Tensor], step: tf.Tensor) -> tf.Tensor:
+        """Which rooms' streamers are hidden in a step, bool [N]."""
         seed = tf.stack([step, tf.constant(_HIDDEN_SALT, tf.int64)])
-        drawn = tf.random.stateless_uniform(tf.shape(ids)[:1], seed)[:, tf.newaxis]
-        hidden = (drawn < self.options.hidden) & self._is_streamer
-        return {**tensors, CANDIDATE_IDS: tf.where(hidden, tf.bitwise.invert(ids), ids)}
+        return tf.random.stateless_uniform(tf.shape(tensors[CANDIDATE_IDS])[:1], seed) < self.options.hidden
+
+    def _without_streamers(self, tensors: Mapping[str, tf.Tensor], hidden: tf.Tensor) -> Mapping[str, tf.Tensor]:
+        """The tensors with hidden rooms' streamers exchanged for keys that nobody has."""
+        ids = tensors[CANDIDATE_IDS]
+        exchanged = hidden[:, tf.newaxis] & self._is_streamer
+        return {**tensors, CANDIDATE_IDS: tf.where(exchanged, tf.bitwise.invert(ids), ids)}
 
     def compute_loss(self, inputs: Mapping[str, tf.Tensor], training: bool = False) -> tf.Tensor:
         """Weighted mean corrected softmax loss of a batch of entered rooms, and of rooms drawn beside it, if any."""
         step = inputs["step"] if training else None
         queries = tf.gather(self.user_vectors(inputs, step), inputs["slate"])
-        rooms, streamers = self.room_vectors(inputs, step), inputs["streamer"]
+        repeats = self._repeats(inputs)
+        rooms, streamers = self.room_vectors(inputs, step, repeats), inputs["streamer"]
         if step is not None:
             self.frequency.count(streamers, step)
         log_probability = self.frequency.log_probability(streamers, training=training)
@@ -216,22 +233,15 @@ class TwoTower(LearntRecall):
             streamers = tf.concat([streamers, drawn["streamer"]], axis=0)
         queries, rooms = append_correction(queries, rooms, log_probability, self.options.temperature)
         losses = self.task(queries, candidate_embeddings=rooms, candidate_ids=streamers, score_mask=allowed)
-        weights = self._weights(inputs)
+        weights = _weights(repeats)
         return tf.reduce_sum(weights * losses) / tf.reduce_sum(weights)
 
-    def _weights(self, inputs: Mapping[str, tf.Tensor]) -> tf.Tensor:
-        """What each entered room counts, float32 [N]: 1, or less for a streamer in the history where most are.
-
-        Repeats count for half of a batch at most. On a platform where viewers mostly come back to the same streamers
-        they would decide alone what is learnt, and the vectors would find nobody new.
-        """
+    def _repeats(self, inputs: Mapping[str, tf.Tensor]) -> tf.Tensor:
+        """Which entered rooms are of a streamer in their viewer's history, bool [N]."""
         if not self.revisits:
-            return tf.ones(tf.shape(inputs["streamer"]))
+            return tf.zeros_like(inputs["streamer"], tf.bool)
         watched = tf.gather(self.revisits.watched(inputs), inputs["slate"])
-        repeat = tf.cast(tf.reduce_any(watched == inputs["streamer"][:, tf.newaxis], axis=1), tf.float32)
-        repeats, new = tf.reduce_sum(repeat), tf.reduce_sum(1.0 - repeat)
-        share = tf.where((new > 0) & (new < repeats), tf.math.divide_no_nan(new, repeats), 1.0)
-        return 1.0 - repeat * (1.0 - share)
+        return tf.reduce_any(watched == inputs["streamer"][:, tf.newaxis], axis=1)
 
     @staticmethod
     def _allowed(inputs: Mapping[str, tf.Tensor], drawn: Mapping[str, tf.Tensor], same_viewer: tf.Tensor) -> tf.Tensor:
@@ -255,6 +265,18 @@ class TwoTower(LearntRecall):
             return {"streamer": streamers, "score": scores}
 
         return nearest
+
+
+def _weights(repeats: tf.Tensor) -> tf.Tensor:
+    """What each entered room counts, bool [N] → float32 [N]: 1, or less for the repeats where most are.
+
+    Repeats count for half of a batch at most. On a platform where viewers mostly come back to the same streamers they
+    would decide alone what is learnt, and the vectors would find nobody new.
+    """
+    repeat = tf.cast(repeats, tf.float32)
+    of_repeats, of_new = tf.reduce_sum(repeat), tf.reduce_sum(1.0 - repeat)
+    share = tf.where((of_new > 0) & (of_new < of_repeats), tf.math.divide_no_nan(of_new, of_repeats), 1.0)
+    return 1.0 - repeat * (1.0 - share)
 
 
 def _columns(tensor: TensorLayout, feature: str) -> NDArray[np.bool_]:
