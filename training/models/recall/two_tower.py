@@ -191,13 +191,16 @@ class TwoTower(LearntRecall):
             step: The training step; None = outside training, where nothing is hidden.
             repeats: bool [N]: rooms whose code is told all the same, as a viewer comes back to it; None = no room's.
         """
-        hidden = None if step is None or self._is_streamer is None else self._hidden(tensors, step)
-        shown = tensors if hidden is None else self._without_streamers(tensors, hidden)
+        hidden, shown = None, tensors
+        if step is not None and self._is_streamer is not None:
+            hidden, ids = self._hidden(tensors, step), tensors[CANDIDATE_IDS]
+            exchanged = hidden[:, tf.newaxis] & self._is_streamer
+            shown = {**tensors, CANDIDATE_IDS: tf.where(exchanged, tf.bitwise.invert(ids), ids)}  # Keys nobody has.
         parts = [self.room_tower(self.room_inputs(shown, step))]
         if self.bias:
             parts.append(self.bias(shown[CANDIDATE_IDS][:, self._streamer]))
         if self.revisits:
-            codeless = hidden if hidden is None or repeats is None else hidden & ~repeats
+            codeless = hidden if hidden is None or repeats is None else hidden & tf.logical_not(repeats)
             parts.append(self.revisits.room(tensors, codeless))
         return tf.concat(parts, axis=-1)
 
@@ -205,12 +208,6 @@ class TwoTower(LearntRecall):
         """Which rooms' streamers are hidden in a step, bool [N]."""
         seed = tf.stack([step, tf.constant(_HIDDEN_SALT, tf.int64)])
         return tf.random.stateless_uniform(tf.shape(tensors[CANDIDATE_IDS])[:1], seed) < self.options.hidden
-
-    def _without_streamers(self, tensors: Mapping[str, tf.Tensor], hidden: tf.Tensor) -> Mapping[str, tf.Tensor]:
-        """The tensors with hidden rooms' streamers exchanged for keys that nobody has."""
-        ids = tensors[CANDIDATE_IDS]
-        exchanged = hidden[:, tf.newaxis] & self._is_streamer
-        return {**tensors, CANDIDATE_IDS: tf.where(exchanged, tf.bitwise.invert(ids), ids)}
 
     def compute_loss(self, inputs: Mapping[str, tf.Tensor], training: bool = False) -> tf.Tensor:
         """Weighted mean corrected softmax loss of a batch of entered rooms, and of rooms drawn beside it, if any."""
