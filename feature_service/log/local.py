@@ -1,55 +1,21 @@
-"""The local log: segments in one folder, written by one process, acknowledged after a group sync."""
+"""The local event log: a log of records on this machine, whose records are events."""
 
-import asyncio
-import fcntl
-import logging
-import os
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import NamedTuple
+from typing import Self
 
 from feature_service.features.events import Event
-from feature_service.log.protocol import LogError
+from feature_service.log.codec import EVENTS
 from feature_service.log.reader import read_log
-from feature_service.log.segment import decode, encode, first_positions, is_torn, segment_path
-
-_logger = logging.getLogger(__name__)
-
-SEGMENT_BYTES = 64 << 20
-"""Size at which a new segment begins: about 400,000 events."""
-
-_LOCK = "lock"
+from feature_service.log.record_log import SEGMENT_BYTES, RecordLog
+from feature_service.log.segment import first_positions
 
 
-class _Batch(NamedTuple):
-    """What one sync covers: events before a position, in these files."""
-
-    position: int
-    retired: tuple[int, ...]
-    current: int
-
-
-class LocalLog:
-    """Writes a log. What `append` wrote survives the end of the process, what `durable` covers a loss of power too."""
-
-    def __init__(self, folder: Path, lock: int, segment_bytes: int, place: "_Place") -> None:
-        """Takes over what `open` has prepared."""
-        self._folder = folder
-        self._lock = lock
-        self._segment_bytes = segment_bytes
-        self._file, self._size, self._position = place
-        self._synced = self._position
-        self._retired: list[int] = []
-        self._failure: LogError | None = None
-        self._sync_task: asyncio.Task[None] | None = None
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="log-sync")
+class LocalLog(RecordLog[Event]):
+    """An `EventLog` in a folder."""
 
     @classmethod
-    def open(cls, folder: Path, base: int = 0, segment_bytes: int = SEGMENT_BYTES) -> "LocalLog":
-        """Opens a log for writing, and makes a new one when there is none.
-
-        The trace of a write that a crash cut short is cut off, with a warning.
+    def open(cls, folder: Path, base: int = 0, segment_bytes: int = SEGMENT_BYTES) -> Self:
+        """Opens an event log for writing; see `RecordLog.opened`.
 
         Args:
             folder: Its folder.
@@ -59,67 +25,7 @@ class LocalLog:
         Raises:
             LogError: Another process writes the log, a record is damaged, or the folder cannot be written.
         """
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            lock = _take_lock(folder / _LOCK)
-            try:
-                return cls(folder, lock, segment_bytes, _open_last(folder, base))
-            except BaseException:
-                os.close(lock)
-                raise
-        except OSError as error:
-            raise LogError(f"{folder}: expected a folder to write the log in: {error.strerror}") from None
-
-    @property
-    def position(self) -> int:
-        """The position after the last event."""
-        return self._position
-
-    def append(self, events: Sequence[Event]) -> int:
-        """Writes events behind the others with one write, all or none; see `EventLog`."""
-        self._check()
-        count, data = encode(events)
-        try:
-            if self._size >= self._segment_bytes:
-                self._roll()
-            _write(self._file, data)
-        except OSError as error:
-            self._take_back(error)
-            raise LogError(f"{self._path}: {count} events not written: {error.strerror}") from None
-        self._size += len(data)
-        self._position += count
-        return self._position
-
-    async def durable(self, position: int) -> None:
-        """Waits until a sync covers every event before a position; see `EventLog`."""
-        if position > self._position:
-            raise LogError(f"{self._folder}: expected a position up to {self._position}, received {position}")
-        while self._synced < position:
-            self._check()
-            if self._sync_task is None:
-                self._sync_task = asyncio.create_task(self._sync_in_thread())
-            # A waiter that is cancelled must not cancel the sync of the others.
-            await asyncio.shield(self._sync_task)
-
-    def sync(self) -> None:
-        """Makes all events durable and blocks until they are; for writers without an event loop.
-
-        Raises:
-            LogError: The sync failed.
-        """
-        self._check()
-        batch = self._batch()
-        try:
-            _sync(self._folder, batch)
-        except OSError as error:
-            raise self._fail(error) from None
-        self._synced = batch.position
-
-    def read(self, position: int) -> Iterator[tuple[int, Event]]:
-        """The events from a position to the end as it is now; see `EventLog`."""
-        if position > self._position:
-            raise LogError(f"{self._folder}: expected a position up to {self._position}, received {position}")
-        return read_log(self._folder, position)
+        return cls.opened(folder, EVENTS, base, segment_bytes)
 
     def since(self, received_ms: int) -> int:
         """The position of a segment that begins no later than what was received then; see `EventLog`."""
@@ -129,133 +35,3 @@ class LocalLog:
             if event is not None and (event.received_ms or event.time_ms) < received_ms:
                 return first
         return firsts[0]
-
-    def close(self) -> None:
-        """Syncs what is written, and lets another process write."""
-        self._thread.shutdown()
-        try:
-            if self._failure is None:
-                self.sync()
-        finally:
-            for file in (*self._retired, self._file, self._lock):
-                os.close(file)
-
-    @property
-    def _path(self) -> Path:
-        return segment_path(self._folder, first_positions(self._folder)[-1])
-
-    def _check(self) -> None:
-        if self._failure is not None:
-            raise self._failure
-
-    def _roll(self) -> None:
-        file = _create(segment_path(self._folder, self._position))
-        self._retired.append(self._file)
-        self._file, self._size = file, 0
-
-    def _take_back(self, error: OSError) -> None:
-        """Removes what a failed write has left, so that the next one begins at a record."""
-        try:
-            os.ftruncate(self._file, self._size)
-        except OSError:
-            self._fail(error)
-
-    def _fail(self, error: OSError) -> LogError:
-        """Refuses all that comes: after a failed sync nobody knows which of the pages are on the disk."""
-        self._failure = LogError(f"{self._folder}: the log could not be synced: {error.strerror}; open it again")
-        return self._failure
-
-    def _batch(self) -> _Batch:
-        retired, self._retired = self._retired, []
-        return _Batch(self._position, tuple(retired), self._file)
-
-    async def _sync_in_thread(self) -> None:
-        batch = self._batch()
-        try:
-            await asyncio.get_running_loop().run_in_executor(self._thread, _sync, self._folder, batch)
-            self._synced = batch.position
-        except OSError as error:
-            raise self._fail(error) from None
-        finally:
-            self._sync_task = None
-
-
-class _Place(NamedTuple):
-    """Where the writer goes on: the open file, its size in bytes, and the position after its last event."""
-
-    file: int
-    size: int
-    position: int
-
-
-def _take_lock(path: Path) -> int:
-    lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        holder = os.read(lock, 32).decode() or "unknown"
-        os.close(lock)
-        raise LogError(f"{path.parent}: expected to be the only writer, but process {holder} writes this log") from None
-    os.ftruncate(lock, 0)
-    os.write(lock, str(os.getpid()).encode())
-    return lock
-
-
-def _open_last(folder: Path, base: int) -> _Place:
-    """Opens the last segment behind its last good record."""
-    firsts = first_positions(folder)
-    if not firsts:
-        file = _create(segment_path(folder, base))
-        _sync_folder(folder)
-        return _Place(file, 0, base)
-    path = segment_path(folder, firsts[-1])
-    data = path.read_bytes()
-    size, position = 0, firsts[-1]
-    for size, _ in decode(data):  # noqa: B007
-        position += 1
-    file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
-    try:
-        if size < len(data):
-            _cut_off(path, file, data, size)
-        # The last process may have ended between a write and its sync.
-        os.fsync(file)
-    except BaseException:
-        os.close(file)
-        raise
-    return _Place(file, size, position)
-
-
-def _cut_off(path: Path, file: int, data: bytes, size: int) -> None:
-    if not is_torn(data[size:]):
-        raise LogError(f"{path}: damaged record at offset {size}, good records follow it; restore the file")
-    _logger.warning("%s: cut off %d bytes of a torn record at offset %d", path, len(data) - size, size)
-    os.ftruncate(file, size)
-
-
-def _create(path: Path) -> int:
-    return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
-
-
-def _write(file: int, data: bytes) -> None:
-    """Writes all of the bytes; the system may take fewer at a time."""
-    view = memoryview(data)
-    while view:
-        view = view[os.write(file, view) :]
-
-
-def _sync(folder: Path, batch: _Batch) -> None:
-    """Syncs the files of a batch, and the folder when it has a new one; runs in a thread."""
-    for file in (*batch.retired, batch.current):
-        os.fdatasync(file)
-    if batch.retired:
-        _sync_folder(folder)
-    for file in batch.retired:
-        os.close(file)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -21,7 +21,7 @@ class EventLog(Protocol):
         """The position after the last event."""
         ...
 
-    def append(self, events: Sequence[Event]) -> int:
+    def append(self, events: Sequence[Event], /) -> int:
         """Writes events behind the others, all or none; they are not durable yet.
 
         Returns:

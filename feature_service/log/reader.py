@@ -4,28 +4,29 @@ import os
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Generic
 
-from feature_service.convert import event_from_proto
 from feature_service.features.events import Event
+from feature_service.log.codec import EVENTS, Codec, Record
 from feature_service.log.protocol import LogError
 from feature_service.log.segment import MAX_PAYLOAD_BYTES, decode, first_positions, is_torn, segment_path
-from protos.onair.v1 import event_pb2
 
 _CHUNK_BYTES = 1 << 20
 
 
-class LogReader:
+class RecordReader(Generic[Record]):
     """A place in a log, from which a follower reads on whenever it likes.
 
     What it reads has been written, but it may be acknowledged only a moment later.
     """
 
-    def __init__(self, folder: Path, position: int) -> None:
+    def __init__(self, folder: Path, position: int, codec: Codec[Record]) -> None:
         """Opens the log.
 
         Args:
             folder: The log's folder; it may still be empty.
-            position: The first event to read.
+            position: The first record to read.
+            codec: What the records are.
 
         Raises:
             LogError: The log begins after that position.
@@ -36,14 +37,15 @@ class LogReader:
                 f"{folder}: expected a position of {firsts[0]} (the log's first) or more, received {position}"
             )
         self._folder = folder
+        self._codec = codec
         self._from = position
         self._first = max((first for first in firsts if first <= position), default=position)
         self._position = self._first
         self._offset = 0
         self._file: int | None = None
 
-    def poll(self) -> Iterator[tuple[int, Event]]:
-        """The events that are there by now, each with its position; stops at the last complete record.
+    def poll(self) -> Iterator[tuple[int, Record]]:
+        """The records that are there by now, each with its position; stops at the last complete record.
 
         Raises:
             LogError: A record is damaged, or a segment is missing.
@@ -53,7 +55,7 @@ class LogReader:
             for payload in self._payloads(file, is_last=is_last):
                 position = self._position - 1
                 if position >= self._from:
-                    yield position, event_from_proto(event_pb2.Event.FromString(payload))
+                    yield position, self._codec.from_bytes(payload)
             if not self._advance(is_last=is_last):
                 return
 
@@ -115,13 +117,26 @@ class LogReader:
         return f"{path}: damaged record at offset {self._offset} (position {self._position}), not at the log's end"
 
 
+class LogReader(RecordReader[Event]):
+    """A place in an event log."""
+
+    def __init__(self, folder: Path, position: int) -> None:
+        """Opens the log at an event; see `RecordReader`."""
+        super().__init__(folder, position, EVENTS)
+
+
 def read_log(folder: Path, position: int) -> Iterator[tuple[int, Event]]:
-    """The events of a log from a position to the end as it is now, each with its position.
+    """The events of a log from a position to the end as it is now, each with its position; see `read_records`."""
+    return read_records(folder, position, EVENTS)
+
+
+def read_records(folder: Path, position: int, codec: Codec[Record]) -> Iterator[tuple[int, Record]]:
+    """The records of a log from a position to the end as it is now, each with its position.
 
     Raises:
-        LogError: The position is before the log's first event, a record is damaged, or a segment is missing.
+        LogError: The position is before the log's first record, a record is damaged, or a segment is missing.
     """
-    reader = LogReader(folder, position)
+    reader = RecordReader(folder, position, codec)
     try:
         yield from reader.poll()
     finally:

@@ -1,6 +1,7 @@
-"""Segments: the files of the local log, `<position of the first event>.log`, and the records in them.
+"""Segments: the files of a local log, `<position of the first record>.log`, and the records in them.
 
-A record is the payload's length and CRC-32 (two little-endian uint32) and the payload, an `onair.v1.Event`.
+A record is the payload's length and CRC-32 (two little-endian uint32) and the payload, in the event log an
+`onair.v1.Event`.
 """
 
 import struct
@@ -10,8 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from feature_service.convert import event_to_proto
-from feature_service.features.events import Event
+from feature_service.log.codec import Codec, Record
 from feature_service.log.protocol import LogError
 
 HEADER = struct.Struct("<II")
@@ -22,7 +22,7 @@ _SUFFIX = ".log"
 
 
 def segment_path(folder: Path, first: int) -> Path:
-    """The file of the segment whose first event has that position."""
+    """The file of the segment whose first record has that position."""
     return folder / f"{first:020d}{_SUFFIX}"
 
 
@@ -39,19 +39,17 @@ def first_positions(folder: Path) -> list[int]:
     return sorted(map(int, names))
 
 
-def encode(events: Iterable[Event]) -> tuple[int, bytes]:
-    """The number of events and their records.
+def encode(records: Iterable[Record], codec: Codec[Record]) -> tuple[int, bytes]:
+    """The number of records and their bytes.
 
     Raises:
-        LogError: An event is larger than a record can be.
+        LogError: A record is too large.
     """
     parts: list[bytes] = []
-    for event in events:
-        payload = event_to_proto(event).SerializeToString()
+    for record in records:
+        payload = codec.to_bytes(record)
         if len(payload) > MAX_PAYLOAD_BYTES:
-            raise LogError(
-                f"event {event.event_id!r}: expected at most {MAX_PAYLOAD_BYTES} bytes, received {len(payload)}"
-            )
+            raise LogError(f"{codec.name(record)}: expected at most {MAX_PAYLOAD_BYTES} bytes, received {len(payload)}")
         parts += HEADER.pack(len(payload), zlib.crc32(payload)), payload
     return len(parts) // 2, b"".join(parts)
 

@@ -216,7 +216,7 @@ def test_a_batch_that_does_not_fit_the_disk_leaves_nothing(tmp_path: Path) -> No
         log.append(EVENTS[:1])
         size = _segments(tmp_path)[0].stat().st_size
         # Room for the next event and half of the one after it.
-        with _file_size_limit(size * 5 // 2), pytest.raises(LogError, match="3 events not written: File too large"):
+        with _file_size_limit(size * 5 // 2), pytest.raises(LogError, match="3 records not written: File too large"):
             log.append(EVENTS[1:4])
         assert _segments(tmp_path)[0].stat().st_size == size
         assert log.position == 1

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from feature_service.features.events import EventKind
+from feature_service.log.codec import EVENTS
 from feature_service.log.protocol import LogError
 from feature_service.log.segment import MAX_PAYLOAD_BYTES, decode, encode, first_positions, is_torn
 from tests.feature_service.event_streams import event
@@ -20,7 +21,7 @@ GOOD = _record(b"first") + _record(b"second")
 
 
 def test_a_record_is_length_checksum_and_payload() -> None:
-    count, data = encode([event(EventKind.ENTER), event(EventKind.LIKE)])
+    count, data = encode([event(EventKind.ENTER), event(EventKind.LIKE)], EVENTS)
     payloads = [payload for _, payload in decode(data)]
     assert count == 2
     assert data == b"".join(map(_record, payloads))
@@ -63,7 +64,7 @@ def test_a_good_record_far_behind_the_damage_is_found() -> None:
 def test_an_event_larger_than_a_record_is_refused() -> None:
     large = event(EventKind.ROOM_UPDATED, event_id="big", title="x" * MAX_PAYLOAD_BYTES)
     with pytest.raises(LogError, match=r"event 'big': expected at most 4194304 bytes, received 41943\d\d"):
-        encode([large])
+        encode([large], EVENTS)
 
 
 def test_segments_are_listed_by_position(tmp_path: Path) -> None:
