@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from feature_service.clock import NowMs, clock_from, wall_clock
-from feature_service.features.catalog import build_catalog
+from feature_service.features.catalog import Catalog, build_catalog
 from feature_service.features.duplicates import Duplicates
 from feature_service.features.state import State
 from feature_service.filters import FILTERS
@@ -22,6 +22,7 @@ from feature_service.recall import CHANNELS
 from feature_service.recall.asking import Asking
 from feature_service.rerank import RERANKERS
 from feature_service.rollout import Rollout
+from feature_service.served.log import ServedLog
 from feature_service.service import FeatureService
 from feature_service.settings import Service, Settings, SettingsError
 from feature_service.stages import Channel, Scorer, Served
@@ -32,6 +33,7 @@ from feature_service.writer import Writer
 from serving import contract
 
 LOG_FOLDER = "log"
+SERVED_FOLDER = "served"
 STORE_FILE = "store.sqlite"
 SWEEP_S = 60.0
 
@@ -90,6 +92,8 @@ async def booted(
         await asyncio.gather(*tasks, return_exceptions=True)
         with suppress(StoreError):
             await _checkpoint(parts)
+        if service.served is not None:
+            await asyncio.to_thread(service.served.close)
         await parts.servers.close()
         parts.event_log.close()
         parts.store.close()
@@ -141,8 +145,13 @@ def _open(settings: Settings, data: Path, targets: Sequence[str], *, as_of_log: 
         rollout=rollout,
         pipeline=_pipeline(settings, servers, channels),
         now_ms=now_ms,
+        served=_served_log(settings.served.share, data, catalog),
     )
     return _Parts(service, servers, event_log, store)
+
+
+def _served_log(share: float, data: Path, catalog: Catalog) -> ServedLog | None:
+    return ServedLog(data / SERVED_FOLDER, share, catalog.fingerprint) if share else None
 
 
 def _approximation(service: Service) -> Approximation:

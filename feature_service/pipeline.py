@@ -16,7 +16,7 @@ from feature_service.compose import Card, compose
 from feature_service.fusion import fuse, rank_by
 from feature_service.merge import merge
 from feature_service.models import ModelServers
-from feature_service.rank import predict_heads, view_of
+from feature_service.rank import RankerCall, predict_heads, view_of
 from feature_service.stages import (
     Candidates,
     Channel,
@@ -29,6 +29,7 @@ from feature_service.stages import (
     Scorer,
     World,
 )
+from serving import contract
 from serving.errors import ServingError
 
 FALLBACK_CHANNEL = "hot"
@@ -70,6 +71,7 @@ class Trace:
         candidates: The merged candidates, before the filters.
         dropped_by: The filter that dropped each of them, by its number in the scene; -1 = none did. int8 [n].
         ranked: What the filters left, by descending score.
+        ranker_call: What the ranker was called with; None = none answered.
         orders: What each re-ranker decided, by its name.
         slate: Places in `ranked`, in the answer's order.
         stages: The stages' times.
@@ -81,6 +83,7 @@ class Trace:
     candidates: Candidates | None = None
     dropped_by: NDArray[np.int8] = field(default_factory=lambda: np.zeros(0, np.int8))
     ranked: Ranked | None = None
+    ranker_call: RankerCall | None = None
     orders: dict[str, Order] = field(default_factory=dict[str, Order])
     slate: list[int] = field(default_factory=list[int])
     stages: list[StageTime] = field(default_factory=list[StageTime])
@@ -225,13 +228,18 @@ class _Run:
             return None
         view = view_of(self._request, self._world, candidates.rows)
         self._trace.log_position = self._world.state.position
-        timeout_s = self._left_s() * self._pipeline.rank_share
+        tensors = model.builders[contract.SERVING_DEFAULT].build(view)
+        timeout_s, count = self._left_s() * self._pipeline.rank_share, len(candidates.rows)
         try:
-            predictions = await predict_heads(model, self._pipeline.servers, view, timeout_s)
+            predictions = await predict_heads(model, self._pipeline.servers, tensors, count, timeout_s)
         except ServingError as error:
             self._degrade("rank", str(error), "recall order")
             return None
-        return _by_score(candidates, model.layout.heads, predictions, self._request.scene.fusion)
+        heads = model.layout.heads
+        scores, contributions = fuse(heads, predictions, self._request.scene.fusion)
+        order = rank_by(scores, candidates.rows)
+        self._trace.ranker_call = RankerCall(model, tensors, order)
+        return Ranked(candidates.take(order), heads, predictions[order], contributions[order], scores[order])
 
     async def _ask(self, names: Collection[str]) -> list[Recalled]:
         """Asks channels at once; what is late or fails is left out."""
@@ -309,14 +317,6 @@ class _Run:
     def _note(self, name: str, start_s: float, end_s: float) -> None:
         start_ms, duration_ms = (start_s - self._arrival_s) * 1000, (end_s - start_s) * 1000
         self._trace.stages.append(StageTime(name, start_ms, duration_ms))
-
-
-def _by_score(
-    candidates: Candidates, heads: tuple[str, ...], predictions: NDArray[np.float32], weights: Mapping[str, float]
-) -> Ranked:
-    scores, contributions = fuse(heads, predictions, weights)
-    order = rank_by(scores, candidates.rows)
-    return Ranked(candidates.take(order), heads, predictions[order], contributions[order], scores[order])
 
 
 def _in_recall_order(candidates: Candidates) -> Ranked:

@@ -65,6 +65,7 @@ class RecommendationServicer(pb_grpc.RecommendationServiceServicer):
         async def answer() -> pb.RecommendResponse:
             world = self._service.world()
             outcome = await self._service.recommend(_asked(request), context.time_remaining(), world)
+            self._service.shown(outcome)
             return answers.recommend_response(outcome, world)
 
         return await _answer(answer, context)

@@ -20,6 +20,7 @@ from feature_service.features.view import Context
 from feature_service.live.table import LiveTable
 from feature_service.pipeline import Degraded, Outcome, Pipeline
 from feature_service.rollout import Rollout
+from feature_service.served.log import ServedLog
 from feature_service.settings import Settings
 from feature_service.similar import Neighbours, similar_streamers
 from feature_service.stages import World
@@ -63,6 +64,7 @@ class FeatureService:
         rollout: The versions that serve.
         pipeline: The stages.
         now_ms: The clock.
+        served: Logs what is shown; None = the settings want none of it.
     """
 
     settings: Settings
@@ -74,6 +76,7 @@ class FeatureService:
     rollout: Rollout
     pipeline: Pipeline
     now_ms: NowMs
+    served: ServedLog | None = None
 
     def world(self) -> World:
         """What the stages of one request read; the versions stay the same while it runs."""
@@ -97,6 +100,11 @@ class FeatureService:
         outcome.trace.degraded.extend(degraded)
         log.debug("request %s: %d rooms", request.request_id, len(outcome.cards))
         return outcome
+
+    def shown(self, outcome: Outcome) -> None:
+        """Takes note that an answer of `recommend` goes to a viewer; one that people only look at does not."""
+        if self.served is not None:
+            self.served.offer(outcome)
 
     async def report(self, events: Sequence[Event]) -> list[Result]:
         """Takes events in; the answer comes when they are durable.

@@ -113,17 +113,30 @@ class Service:
 
 
 @dataclass(frozen=True, slots=True)
+class Served:
+    """The log of what was shown.
+
+    Attributes:
+        share: Share of the requests that are logged, 0 to 1; 0 = none, and no log.
+    """
+
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All settings.
 
     Attributes:
         service: What holds for all scenes.
+        served: The log of what was shown.
         scenes: The scenes by name.
         attributes: The platform's own attributes.
         arms: The arms of the experiment; users in none have `scenes`.
     """
 
     service: Service
+    served: Served
     scenes: Mapping[str, Scene]
     attributes: tuple[Attribute, ...] = field(default=())
     arms: tuple[Arm, ...] = field(default=())
@@ -175,8 +188,11 @@ def parse(text: str, source: str) -> Settings:
         SettingsError: As `load`.
     """
     merged = _merge(_toml(_text(DEFAULTS), str(DEFAULTS)), _toml(text, source))
-    _only(merged, {"service", "scene", "scenes", "attributes", "arms"}, "settings")
+    _only(merged, {"service", "served", "scene", "scenes", "attributes", "arms"}, "settings")
     service = _build(Service, _table(merged["service"], "service"), "service")
+    served = _build(Served, _table(merged["served"], "served"), "served")
+    if not 0 <= served.share <= 1:
+        raise SettingsError(f"served.share: expected 0 to 1, received {served.share!r}")
     every = _table(merged["scene"], "scene")
     tables = {
         name: {**every, **_table(scene, f"scenes.{name}"), "name": name, "arm": ""}
@@ -185,7 +201,7 @@ def parse(text: str, source: str) -> Settings:
     scenes = {name: _scene(table, f"scenes.{name}") for name, table in tables.items()}
     arms = _arms(_table(merged.get("arms", {}), "arms"), tables)
     attributes = _attributes(_table(merged.get("attributes", {}), "attributes"))
-    settings = Settings(service, scenes, tuple(attributes), arms)
+    settings = Settings(service, served, scenes, tuple(attributes), arms)
     settings.scene("")
     return settings
 

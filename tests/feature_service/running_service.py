@@ -8,6 +8,7 @@ from pathlib import Path
 from feature_service import settings
 from feature_service.boot import booted
 from feature_service.client import FeatureServiceClient
+from feature_service.clock import NowMs
 from feature_service.server import start_server
 from feature_service.service import FeatureService
 from feature_service.settings import Settings
@@ -44,6 +45,7 @@ async def running(
     *,
     more: str = "",
     change: Callable[[FeatureService], FeatureService] = lambda service: service,
+    now_ms: NowMs | None = None,
 ) -> AsyncGenerator[Running]:
     """Boots a service and serves it on a free port.
 
@@ -52,8 +54,9 @@ async def running(
         targets: Model servers.
         more: Settings, TOML behind the table `[service]`.
         change: Puts other parts into the service, such as broken ones.
+        now_ms: The service's clock; None = the machine's.
     """
-    async with booted(lean_settings(more), data, targets) as service:
+    async with booted(lean_settings(more), data, targets, now_ms=now_ms) as service:
         server, port = await start_server(change(service), "127.0.0.1:0")
         try:
             async with FeatureServiceClient(f"127.0.0.1:{port}", PATIENCE_S) as client:

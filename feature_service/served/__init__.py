@@ -1,0 +1,1 @@
+"""The served log: what was shown, with the very tensors that the ranker was called with."""
