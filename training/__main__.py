@@ -10,6 +10,8 @@ VERBS = {
     "import": Verb("training.commands.import_log", "write the event log of a public data set or of your own tables"),
     "validate": Verb("training.commands.validate", "name every bad row of an event log"),
     "replay": Verb("training.commands.replay", "turn an event log into point-in-time samples with labels"),
+    "join": Verb("training.commands.join", "turn what a service served, and what viewers did, into samples"),
+    "skew": Verb("training.commands.skew", "compare what a service served with a replay of its log"),
     "train": Verb("training.commands.train", "train one model of a sample set"),
     "evaluate": Verb("training.commands.evaluate", "evaluate trained models beside popularity and random"),
     "compare": Verb("training.commands.compare", "compare recall channels and models, or rankers, on one split"),

@@ -12,7 +12,6 @@ from pathlib import Path
 
 from feature_service.boot import LOG_FOLDER, STORE_FILE
 from feature_service.features.catalog import Catalog
-from feature_service.features.duplicates import Duplicates
 from feature_service.features.events import MAX_LATENESS_MS, Event
 from feature_service.features.state import State
 from feature_service.live.table import LiveTable
@@ -20,6 +19,7 @@ from feature_service.log.local import LocalLog
 from feature_service.stores.keeper import StateKeeper
 from feature_service.stores.sqlite import SqliteStore
 from training.data.errors import DataError
+from training.data.requests import once
 from training.data.sources import read_log
 
 TAIL_MS = 2 * MAX_LATENESS_MS
@@ -66,7 +66,7 @@ def seed(
     try:
         keeper = StateKeeper(state, store)
         keeper.restore()
-        events = _counted(_once(read_log(log)), on_progress)
+        events = _counted(once(read_log(log)), on_progress)
         first_of_tail = _apply_until(events, last_ms - TAIL_MS, state, keeper, store)
         _checkpoint(state, keeper, store)
     finally:
@@ -117,14 +117,6 @@ def _write_tail(folder: Path, base: int, first: Event | None, events: Iterator[E
 
 def _received(event: Event) -> Event:
     return event if event.received_ms else event._replace(received_ms=event.time_ms)
-
-
-def _once(events: Iterator[Event]) -> Iterator[Event]:
-    duplicates = Duplicates()
-    for event in events:
-        if event not in duplicates:
-            duplicates.add(event)
-            yield event
 
 
 def _counted(events: Iterator[Event], on_progress: Callable[[int], None] | None) -> Iterator[Event]:

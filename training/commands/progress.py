@@ -6,7 +6,15 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
 if TYPE_CHECKING:
     from training.train import Progress as TrainingProgress
@@ -25,6 +33,20 @@ def counter(what: str, total: int | None, *, quiet: bool = False) -> Generator[C
         task = bar.add_task(what, total=total)
         yield lambda done: bar.update(task, completed=done)
         bar.update(task, completed=total)
+
+
+@contextmanager
+def counters(*, quiet: bool = False) -> Generator[Callable[[str, int], None], None, None]:
+    """A line for each kind of thing, of which nobody knows how many there are; yields what takes kind and number."""
+    with _bar(quiet) as bar:
+        tasks: dict[str, TaskID] = {}
+
+        def show(what: str, done: int) -> None:
+            if what not in tasks:
+                tasks[what] = bar.add_task(what, total=None)
+            bar.update(tasks[what], completed=done)
+
+        yield show
 
 
 @contextmanager

@@ -139,7 +139,7 @@ def enters_of(table: pa.Table) -> EnterColumns:
         table: `JOIN_COLUMNS` of a log.
     """
     kind = table["kind"].to_numpy()
-    rows = np.flatnonzero((kind == EventKind.ENTER) & ~_repeated(table["event_id"], kind == EventKind.ENTER))
+    rows = np.flatnonzero((kind == EventKind.ENTER) & ~repeats(table["event_id"], kind == EventKind.ENTER))
     visit = _pairs(_codes(table["user_id"]), _codes(table["room_id"]))
     entered, left = _latest_before(visit, table["time_ms"].to_numpy(), rows, np.flatnonzero(kind == EventKind.LEAVE))
     watch_ms = np.full(len(rows), -1, np.int64)
@@ -147,9 +147,9 @@ def enters_of(table: pa.Table) -> EnterColumns:
     visits = table.take(pa.array(rows))
     return EnterColumns(
         visits["time_ms"].to_numpy(),
-        _keys("user", visits["user_id"]),
-        _keys("streamer", visits["streamer_id"]),
-        _keys("room", visits["room_id"]),
+        keys_in("user", visits["user_id"]),
+        keys_in("streamer", visits["streamer_id"]),
+        keys_in("room", visits["room_id"]),
         watch_ms,
     )
 
@@ -181,7 +181,7 @@ class _Log:
         no_request = requests == encoded.dictionary.index("").as_py()
         request = _pairs(user, requests)
         kind = table["kind"].to_numpy()
-        repeated = _repeated(table["event_id"], kind == EventKind.IMPRESSION)
+        repeated = repeats(table["event_id"], kind == EventKind.IMPRESSION)
         apart = no_request | repeated
         shown = ~table["sampled"].to_numpy() & ~repeated & (no_request | (kind == EventKind.IMPRESSION))
         return cls(
@@ -293,7 +293,7 @@ def _ends(kind: NDArray[np.int8], room: Ints, time_ms: Ints) -> Ints:
     return ends[room]
 
 
-def _repeated(event_id: pa.ChunkedArray, among: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def repeats(event_id: pa.ChunkedArray, among: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Which events among these have an id that an earlier one of them has, bool [L]."""
     repeated = among.copy()
     _, first = np.unique(_codes(event_id.filter(pa.array(among))), return_index=True)
@@ -318,7 +318,7 @@ def _pairs(first: Ints, second: Ints) -> Ints:
     return np.unique(first * width + second, return_inverse=True)[1].astype(np.int64)
 
 
-def _keys(kind: str, column: pa.ChunkedArray) -> Ints:
+def keys_in(kind: str, column: pa.ChunkedArray) -> Ints:
     """The int64 key of each id; each distinct id is hashed once."""
     encoded = _encoded(column)
     keys = np.array([key_of(kind, text) for text in encoded.dictionary.to_pylist()], np.int64)

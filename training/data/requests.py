@@ -70,5 +70,14 @@ def with_slates(events: Iterable[Event], counts: Counts) -> Iterator[tuple[Event
         yield event, slates.pop(_request(event), None)
 
 
+def once(events: Iterable[Event]) -> Iterator[Event]:
+    """The events without those whose id came shortly before, see `Duplicates`."""
+    duplicates = Duplicates()
+    for event in events:
+        if event not in duplicates:
+            duplicates.add(event)
+            yield event
+
+
 def _request(event: Event) -> tuple[str, str | int]:
     return event.user_id, event.request_id or event.time_ms

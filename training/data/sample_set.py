@@ -55,7 +55,7 @@ def build_samples(
     table = read_columns(log, JOIN_COLUMNS)
     described = read_about(log)
     catalog = catalog_of(described, settings)
-    chosen = _heads(heads, described, table, log)
+    chosen = heads_of(heads, described, table, log)
     layout = catalog.layout(features, chosen)
     writer = SampleWriter(target, layout, delays=delays)
     writer.enters(enters_of(table))
@@ -105,8 +105,18 @@ def _reported(events: Iterable[Event], counts: Counts, on_progress: Callable[[Co
         yield event
 
 
-def _heads(wanted: Sequence[str] | None, about: About | None, table: pa.Table, log: str | Path) -> tuple[str, ...]:
-    """The heads of the sample set, in the order of `HEADS`."""
+def heads_of(wanted: Sequence[str] | None, about: About | None, table: pa.Table, log: str | Path) -> tuple[str, ...]:
+    """The heads of a sample set, in the order of `HEADS`.
+
+    Args:
+        wanted: None = all that the log has labels for.
+        about: What the log says of itself; without it, the kinds of its events tell which heads have labels.
+        table: The log's columns.
+        log: Names it in errors.
+
+    Raises:
+        DataError: There is no impression, or a wanted head has no labels.
+    """
     kinds = set(table["kind"].unique().to_pylist())
     if EventKind.IMPRESSION not in kinds:
         raise DataError(f"{log}: expected impressions, found none among {table.num_rows} events")
