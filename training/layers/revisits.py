@@ -97,15 +97,9 @@ class Revisits(keras.layers.Layer):
         weights = self.visit_weights(tensors, keys)
         return tf.squeeze(tf.matmul(weights[:, tf.newaxis, :], self.code(keys)), axis=1)
 
-    def room(self, tensors: Tensors, hidden: tf.Tensor | None = None) -> tf.Tensor:
-        """m(y) of N rooms from the packed ids, float32 [N, width].
-
-        Args:
-            tensors: Packed ids.
-            hidden: bool [N]: zeros, as of a streamer who is like nobody in a history; None = no room.
-        """
-        codes = self.code(tensors[CANDIDATE_IDS][:, self._streamer.start])
-        return codes if hidden is None else tf.where(hidden[:, tf.newaxis], tf.zeros_like(codes), codes)
+    def room(self, tensors: Tensors) -> tf.Tensor:
+        """m(y) of N rooms from the packed ids, float32 [N, width]."""
+        return self.code(tensors[CANDIDATE_IDS][:, self._streamer.start])
 
     def code(self, keys: tf.Tensor) -> tf.Tensor:
         """The codes c of streamers, int64 [...] → float32 [..., width], of length 1."""

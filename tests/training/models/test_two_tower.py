@@ -22,11 +22,11 @@ SAMPLES = TwoTower.examples(toy_world(12, seed=1).samples)
 LAYOUT = replace(SAMPLES.layout, heads=())
 
 
-def new_model() -> TwoTower:
+def new_model(**options: float) -> TwoTower:
     table = {
         "model": "two_tower",
         "features": {"user": ["*"], "candidate": ["*"]},
-        "options": {"tower": [8], "vector": 4, "temperature": 0.5, "frequency_slots": 4096},
+        "options": {"tower": [8], "vector": 4, "temperature": 0.5, "frequency_slots": 4096, **options},
     }
     config = parse_config(table, "test")
     fitted = fit(SAMPLES, LAYOUT, ENCODINGS, min_count=1)
@@ -209,19 +209,34 @@ def test_what_is_exported_knows_the_nearest_as_well(model: TwoTower, tmp_path: P
     assert served["score"] == pytest.approx(trained["score"], abs=1e-5)
 
 
-def test_in_training_some_streamers_are_hidden_with_their_codes_except_from_who_comes_back(model: TwoTower):
+def test_in_training_some_streamers_are_hidden_but_not_who_was_watched_before(model: TwoTower):
     room = {
         name: tf.constant(np.repeat(values[:1], 400, axis=0)) for name, values in SAMPLES.candidates.tensors.items()
     }
-    step, repeats = tf.constant(1, tf.int64), tf.constant(np.arange(400) < 200)
-    told, trained = model.room_vectors(room).numpy(), model.room_vectors(room, step, repeats).numpy()
+    told, trained = model.room_vectors(room).numpy(), model.room_vectors(room, step=tf.constant(1, tf.int64)).numpy()
     hidden = (trained[:, :4] != told[:, :4]).any(axis=1)
     # Three standard deviations of a share of 400 draws: 3 · √(.3 · .7 / 400) = .069.
     assert hidden.mean() == pytest.approx(0.3, abs=0.069)
-    codeless = hidden & (np.arange(400) >= 200)
-    assert not trained[codeless, 5:].any()
-    assert trained[~codeless, 5:] == pytest.approx(told[~codeless, 5:])
-    assert told[:, 5:].any()
+    assert trained[:, 5:] == pytest.approx(told[:, 5:])
+
+
+def test_an_entered_room_is_learnt_once_more_as_a_strangers_if_it_was_new_to_its_viewer(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    model = new_model(hidden=1.0)
+    inputs = batch(SAMPLES, [1, 2, 3], [1, 2, 3])
+    assert model.revisits
+    watched = model.revisits.watched(inputs).numpy()
+    inputs["streamer"] = tf.constant([int(watched[0, 0]), 2, 3], tf.int64)  # The first viewer comes back.
+    rooms = model.room_vectors(inputs, inputs["step"]).numpy()
+    strangers = rooms[1:].copy()
+    strangers[:, 5:] = 0.0
+    queries = model.user_vectors(inputs, inputs["step"]).numpy()[[0, 1, 2, 1, 2]]
+    scores = queries @ np.vstack([rooms, strangers]).T / 0.5
+    negatives = [[0, 1, 2, 3, 4], [0, 1, 2, 4], [0, 1, 2, 3], [0, 2, 3, 4], [0, 1, 3, 4]]  # Not the viewer's own.
+    losses = [np.log(np.exp(scores[i, n]).sum()) - scores[i, i] for i, n in enumerate(negatives)]
+    monkeypatch.setattr(model.frequency, "count", lambda *_: None)  # No estimate is made: p̂ = 1 for all.
+    assert float(model.compute_loss(inputs, training=True)) == pytest.approx(np.mean(losses), rel=1e-4)
 
 
 def test_a_hidden_streamer_has_the_bias_of_an_unknown_one(model: TwoTower):

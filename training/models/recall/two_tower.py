@@ -48,6 +48,7 @@ from training.layers.revisits import STREAMER, Revisits
 from training.layers.towers import UnitTower
 from training.losses import append_correction, mixture_log_probability
 from training.models.recall.base import LearntRecall
+from training.models.recall.entered import Entered
 from training.models.signatures import Signature
 
 _HIDDEN_SALT = 11  # Beside the step, in the seed of what is hidden.
@@ -174,64 +175,77 @@ class TwoTower(LearntRecall):
             parts.append(self.options.temperature * self.revisits.user(tensors))
         return tf.concat(parts, axis=-1)
 
-    def room_vectors(
-        self,
-        tensors: Mapping[str, tf.Tensor],
-        step: tf.Tensor | None = None,
-        repeats: tf.Tensor | None = None,
-    ) -> tf.Tensor:
-        """Vectors (v, b, m) of N rooms, float32 [N, width].
+    def room_vectors(self, tensors: Mapping[str, tf.Tensor], step: tf.Tensor | None = None) -> tf.Tensor:
+        """Packed candidate tensors of N rooms → vectors (v, b, m), float32 [N, width].
 
-        In training, the streamers of some rooms are hidden, so that the model learns what a room is worth whose
-        streamer was never met: what it shows, and how popular an unknown streamer is (after Volkovs, Yu and Poutanen,
-        "DropoutNet: Addressing Cold Start in Recommender Systems", NeurIPS 2017).
-
-        Args:
-            tensors: Packed candidate tensors.
-            step: The training step; None = outside training, where nothing is hidden.
-            repeats: bool [N]: rooms whose code is told all the same, as a viewer comes back to it; None = no room's.
+        In a training step, v and b of some rooms are of an unknown streamer, so that the model learns what a room is
+        worth whose streamer was never met: what it shows, and how popular an unknown streamer is (after Volkovs, Yu and
+        Poutanen, "DropoutNet: Addressing Cold Start in Recommender Systems", NeurIPS 2017). m is told all the same.
         """
-        hidden, shown = None, tensors
+        shown = tensors
         if step is not None and self._is_streamer is not None:
-            hidden, ids = self._hidden(tensors, step), tensors[CANDIDATE_IDS]
-            exchanged = hidden[:, tf.newaxis] & self._is_streamer
-            shown = {**tensors, CANDIDATE_IDS: tf.where(exchanged, tf.bitwise.invert(ids), ids)}  # Keys nobody has.
+            ids, hidden = tensors[CANDIDATE_IDS], self._hidden(tensors, step)[:, tf.newaxis] & self._is_streamer
+            shown = {**tensors, CANDIDATE_IDS: tf.where(hidden, tf.bitwise.invert(ids), ids)}  # Keys nobody has.
         parts = [self.room_tower(self.room_inputs(shown, step))]
         if self.bias:
             parts.append(self.bias(shown[CANDIDATE_IDS][:, self._streamer]))
         if self.revisits:
-            codeless = hidden if hidden is None or repeats is None else hidden & tf.logical_not(repeats)
-            parts.append(self.revisits.room(tensors, codeless))
+            parts.append(self.revisits.room(tensors))
         return tf.concat(parts, axis=-1)
 
     def _hidden(self, tensors: Mapping[str, tf.Tensor], step: tf.Tensor) -> tf.Tensor:
-        """Which rooms' streamers are hidden in a step, bool [N]."""
+        """Which rooms' streamers are unknown in a training step, bool [N]."""
         seed = tf.stack([step, tf.constant(_HIDDEN_SALT, tf.int64)])
         return tf.random.stateless_uniform(tf.shape(tensors[CANDIDATE_IDS])[:1], seed) < self.options.hidden
+
+    def _without_code(self, vectors: tf.Tensor, where: tf.Tensor) -> tf.Tensor:
+        """The vectors (v, b, m) of rooms, with zeros for m where bool [N] is true: nobody watched whom she is like."""
+        width = self.options.revisits if self.revisits else 0
+        is_code = tf.range(self.width) >= self.width - width
+        return tf.where(where[:, tf.newaxis] & is_code, 0.0, vectors)
 
     def compute_loss(self, inputs: Mapping[str, tf.Tensor], training: bool = False) -> tf.Tensor:
         """Weighted mean corrected softmax loss of a batch of entered rooms, and of rooms drawn beside it, if any."""
         step = inputs["step"] if training else None
-        queries = tf.gather(self.user_vectors(inputs, step), inputs["slate"])
-        repeats = self._repeats(inputs)
-        rooms, streamers = self.room_vectors(inputs, step, repeats), inputs["streamer"]
         if step is not None:
-            self.frequency.count(streamers, step)
+            self.frequency.count(inputs["streamer"], step)
+        entered = self._entered(inputs, step)
+        queries = tf.gather(self.user_vectors(inputs, step), entered.slate)
+        rooms, streamers = entered.vectors, entered.streamer
         log_probability = self.frequency.log_probability(streamers, training=training)
-        viewer = tf.gather(inputs["user"], inputs["slate"])
+        viewer = tf.gather(inputs["user"], entered.slate)
         same_viewer = viewer[:, tf.newaxis] == viewer[tf.newaxis, :]
         allowed = tf.logical_not(same_viewer) | tf.eye(tf.shape(viewer)[0], dtype=tf.bool)
         if NEGATIVE_STREAMER in inputs:
             drawn = {name.removeprefix(NEGATIVE): each for name, each in inputs.items() if name.startswith(NEGATIVE)}
-            rooms = tf.concat([rooms, self.room_vectors(drawn, step)], axis=0)
+            rooms = tf.concat([rooms, self._drawn_vectors(drawn, step)], axis=0)
             theirs = self.frequency.log_probability(drawn["streamer"], training=training)
             log_probability = mixture_log_probability(tf.concat([log_probability, theirs], axis=0), drawn["rate"])
-            allowed = tf.concat([allowed, self._allowed(inputs, drawn, same_viewer)], axis=1)
+            allowed = tf.concat([allowed, entered.negatives(drawn, inputs["time_ms"], same_viewer)], axis=1)
             streamers = tf.concat([streamers, drawn["streamer"]], axis=0)
         queries, rooms = append_correction(queries, rooms, log_probability, self.options.temperature)
         losses = self.task(queries, candidate_embeddings=rooms, candidate_ids=streamers, score_mask=allowed)
-        weights = _weights(repeats)
+        weights = entered.weights()
         return tf.reduce_sum(weights * losses) / tf.reduce_sum(weights)
+
+    def _entered(self, inputs: Mapping[str, tf.Tensor], step: tf.Tensor | None) -> Entered:
+        """The entered rooms of a batch.
+
+        In training, those of an unknown streamer who is new to the viewer stand there once more, without code, as the
+        room of a streamer whom nobody has met; with it, the first ones go on teaching the codes.
+        """
+        vectors, repeat = self.room_vectors(inputs, step), self._repeats(inputs)
+        entered = Entered(inputs["slate"], inputs["streamer"], vectors, repeat)
+        if step is None or not self.revisits:
+            return entered
+        unmet = self._hidden(inputs, step) & tf.logical_not(repeat)
+        again = replace(entered, vectors=self._without_code(vectors, unmet)).where(unmet)
+        return entered.and_then(again)
+
+    def _drawn_vectors(self, drawn: Mapping[str, tf.Tensor], step: tf.Tensor | None) -> tf.Tensor:
+        """Vectors of the rooms drawn beside a batch, float32 [M, width]; unknown streamers have no code."""
+        vectors = self.room_vectors(drawn, step)
+        return vectors if step is None else self._without_code(vectors, self._hidden(drawn, step))
 
     def _repeats(self, inputs: Mapping[str, tf.Tensor]) -> tf.Tensor:
         """Which entered rooms are of a streamer in their viewer's history, bool [N]."""
@@ -239,14 +253,6 @@ class TwoTower(LearntRecall):
             return tf.zeros_like(inputs["streamer"], tf.bool)
         watched = tf.gather(self.revisits.watched(inputs), inputs["slate"])
         return tf.reduce_any(watched == inputs["streamer"][:, tf.newaxis], axis=1)
-
-    @staticmethod
-    def _allowed(inputs: Mapping[str, tf.Tensor], drawn: Mapping[str, tf.Tensor], same_viewer: tf.Tensor) -> tf.Tensor:
-        """Which drawn rooms are a row's negatives, bool [N, M]: on air then, and not of a streamer it entered."""
-        time_ms = tf.gather(inputs["time_ms"], inputs["slate"])[:, tf.newaxis]
-        on_air = (drawn["start_ms"] <= time_ms) & (time_ms < drawn["stop_ms"])
-        entered = tf.cast(inputs["streamer"][:, tf.newaxis] == drawn["streamer"], tf.float32)
-        return on_air & (tf.matmul(tf.cast(same_viewer, tf.float32), entered) == 0)
 
     def signatures(self) -> dict[str, Signature]:
         """The signatures to export, `layout` apart; `nearest` where streamers are known."""
@@ -262,18 +268,6 @@ class TwoTower(LearntRecall):
             return {"streamer": streamers, "score": scores}
 
         return nearest
-
-
-def _weights(repeats: tf.Tensor) -> tf.Tensor:
-    """What each entered room counts, bool [N] → float32 [N]: 1, or less for the repeats where most are.
-
-    Repeats count for half of a batch at most. On a platform where viewers mostly come back to the same streamers they
-    would decide alone what is learnt, and the vectors would find nobody new.
-    """
-    repeat = tf.cast(repeats, tf.float32)
-    of_repeats, of_new = tf.reduce_sum(repeat), tf.reduce_sum(1.0 - repeat)
-    share = tf.where((of_new > 0) & (of_new < of_repeats), tf.math.divide_no_nan(of_new, of_repeats), 1.0)
-    return 1.0 - repeat * (1.0 - share)
 
 
 def _columns(tensor: TensorLayout, feature: str) -> NDArray[np.bool_]:
