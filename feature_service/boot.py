@@ -6,8 +6,10 @@ import time
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
+from feature_service.checkpoints import Checkpoints
 from feature_service.clock import NowMs, clock_from, wall_clock
 from feature_service.features.catalog import Catalog, build_catalog
 from feature_service.features.duplicates import Duplicates
@@ -27,14 +29,14 @@ from feature_service.service import FeatureService
 from feature_service.settings import Service, Settings, SettingsError
 from feature_service.stages import Channel, Scorer, Served
 from feature_service.stores.keeper import StateKeeper
+from feature_service.stores.opening import open_store
 from feature_service.stores.protocol import Store, StoreError
-from feature_service.stores.sqlite import SqliteStore
+from feature_service.stores.refill import CHECKPOINT_EVERY, refill
 from feature_service.writer import Writer
 from serving import contract
 
 LOG_FOLDER = "log"
 SERVED_FOLDER = "served"
-STORE_FILE = "store.sqlite"
 SWEEP_S = 60.0
 
 log = logging.getLogger(__name__)
@@ -48,6 +50,7 @@ class _Parts:
     servers: ModelServers
     event_log: LocalLog
     store: Store
+    checkpoints: Checkpoints
 
 
 @asynccontextmanager
@@ -81,7 +84,7 @@ async def booted(
     tasks = [
         asyncio.create_task(service.rollout.keep_following(settings.service.model_poll_s)),
         asyncio.create_task(service.rollout.keep_embedding()),
-        asyncio.create_task(_keep_checkpointing(parts, settings.service.checkpoint_s)),
+        asyncio.create_task(parts.checkpoints.keep_taking(settings.service.checkpoint_s)),
         asyncio.create_task(_keep_sweeping(service)),
     ]
     try:
@@ -91,7 +94,7 @@ async def booted(
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         with suppress(StoreError):
-            await _checkpoint(parts)
+            await parts.checkpoints.take()
         if service.served is not None:
             await asyncio.to_thread(service.served.close)
         await parts.servers.close()
@@ -104,11 +107,13 @@ def _open(settings: Settings, data: Path, targets: Sequence[str], *, as_of_log: 
     data.mkdir(parents=True, exist_ok=True)
     catalog = build_catalog(settings.service.content_width, settings.attributes)
     state = State(catalog.memories)
-    store = SqliteStore.open(data / STORE_FILE, state.dtypes)
+    open_again = partial(open_store, settings.store, data, state.dtypes)
+    store = open_again()
+    event_log = LocalLog.open(data / LOG_FOLDER, base=store.position)
+    _catch_up(store, event_log, catalog)
     keeper = StateKeeper(state, store)
     state.position = keeper.restore()
     live = LiveTable(state)
-    event_log = LocalLog.open(data / LOG_FOLDER, base=state.position)
     now_ms = now_ms or _clock(event_log, as_of_log=as_of_log)
     servers = ModelServers(targets)
     asking = Asking(servers, settings.service.deadline_ms / 1000)
@@ -147,7 +152,16 @@ def _open(settings: Settings, data: Path, targets: Sequence[str], *, as_of_log: 
         now_ms=now_ms,
         served=_served_log(settings.served.share, data, catalog),
     )
-    return _Parts(service, servers, event_log, store)
+    return _Parts(service, servers, event_log, store, Checkpoints(service, event_log, store, open_again))
+
+
+def _catch_up(store: Store, event_log: LocalLog, catalog: Catalog) -> None:
+    """Fills a store that is far behind the log by parts: all that has changed would not fit in memory."""
+    behind = event_log.position - store.position
+    if behind > CHECKPOINT_EVERY:
+        log.info("filling the store with %d events from the log", behind)
+        events = event_log.read(store.position)
+        refill(store, State(catalog.memories), events, event_log.position, lambda done: log.info("%d events", done))
 
 
 def _served_log(share: float, data: Path, catalog: Catalog) -> ServedLog | None:
@@ -206,28 +220,6 @@ def _check_names(settings: Settings) -> None:
                 if name not in known:
                     expected = ", ".join(sorted(known))
                     raise SettingsError(f"scenes.{scene.name}.{part}: expected {expected}, received {name!r}")
-
-
-async def _keep_checkpointing(parts: _Parts, every_s: float) -> None:
-    while True:
-        await asyncio.sleep(every_s)
-        try:
-            await _checkpoint(parts)
-        except StoreError as error:
-            log.warning("the checkpoint waits: %s", error)
-
-
-async def _checkpoint(parts: _Parts) -> None:
-    """Writes the changed records with the position that they include, once the log is durable up to there."""
-    keeper, position = parts.service.keeper, parts.service.state.position
-    changes = keeper.collect(position)
-    try:
-        await parts.event_log.durable(position)
-        await asyncio.to_thread(parts.store.checkpoint, changes)
-    except BaseException:
-        keeper.failed()
-        raise
-    keeper.committed()
 
 
 async def _keep_sweeping(service: FeatureService) -> None:

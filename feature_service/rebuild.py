@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from feature_service.boot import LOG_FOLDER, STORE_FILE
+from feature_service.boot import LOG_FOLDER
 from feature_service.features import decay
 from feature_service.features.catalog import Catalog
 from feature_service.features.records import Table
@@ -15,19 +15,20 @@ from feature_service.features.state import State
 from feature_service.log.local import LocalLog
 from feature_service.log.protocol import LogError
 from feature_service.stores.keeper import StateKeeper
-from feature_service.stores.sqlite import SqliteStore
-
-CHECKPOINT_EVERY = 200_000
-"""Events between two checkpoints: bounds the memory of what has changed."""
+from feature_service.stores.opening import open_store, renewed_store
+from feature_service.stores.protocol import Store
+from feature_service.stores.refill import CHECKPOINT_EVERY, refill
+from feature_service.stores.settings import StoreSettings
 
 OnProgress = Callable[[int], None]
 
 
-def rebuild(data: Path, catalog: Catalog, on_progress: OnProgress) -> int:
-    """Makes a new store from the whole log; the old one is kept until the new one is complete.
+def rebuild(data: Path, settings: StoreSettings, catalog: Catalog, on_progress: OnProgress) -> int:
+    """Makes a new store from the whole log; a file is kept until the new one is complete.
 
     Args:
         data: The service's data folder; no service may run on it.
+        settings: Where its store is.
         catalog: Decides what the records remember.
         on_progress: Is called with the number of events read.
 
@@ -46,17 +47,15 @@ def rebuild(data: Path, catalog: Catalog, on_progress: OnProgress) -> int:
                 f"{data / LOG_FOLDER}: expected a log from position 0, received one from {first}: what was before is "
                 "in the store alone; seed the folder again, or use --since"
             )
-        fresh = data / f"{STORE_FILE}.new"
-        _remove(fresh)
-        position = _apply(event_log, 0, fresh, catalog, on_progress)
-        _remove(data / STORE_FILE)
-        fresh.rename(data / STORE_FILE)
-        return position
+        state = State(catalog.memories)
+        with renewed_store(settings, data, state.dtypes) as store:
+            refill(store, state, event_log.read(0), event_log.position, on_progress)
+        return state.position
     finally:
         event_log.close()
 
 
-def backfill(data: Path, catalog: Catalog, since: int, on_progress: OnProgress) -> int:
+def backfill(data: Path, settings: StoreSettings, catalog: Catalog, since: int, on_progress: OnProgress) -> int:
     """Fills in fields of the records that the store holds as zero, from the log.
 
     A new counter starts at zero when the service first runs with it. The events from `since` on are counted beside the
@@ -64,6 +63,7 @@ def backfill(data: Path, catalog: Catalog, since: int, on_progress: OnProgress) 
 
     Args:
         data: The service's data folder; no service may run on it.
+        settings: Where its store is.
         catalog: With the new feature.
         since: The log position to count from.
         on_progress: Is called with the number of events read.
@@ -79,9 +79,10 @@ def backfill(data: Path, catalog: Catalog, since: int, on_progress: OnProgress) 
     store = None
     try:
         counted = State(catalog.memories)
-        store = SqliteStore.open(data / STORE_FILE, counted.dtypes)
+        store = open_store(settings, data, counted.dtypes)
+        end = store.position
         for position, event in event_log.read(since):
-            if position >= store.position:
+            if position >= end:
                 break
             counted.apply(event)
             if position % CHECKPOINT_EVERY == 0:
@@ -121,28 +122,7 @@ def fill(held: NDArray[np.void], counted: NDArray[np.void], entity: Entity) -> N
     return filled
 
 
-def _apply(event_log: LocalLog, start: int, path: Path, catalog: Catalog, on_progress: OnProgress) -> int:
-    state = State(catalog.memories)
-    store = SqliteStore.open(path, state.dtypes)
-    try:
-        keeper = StateKeeper(state, store)
-        keeper.restore()
-        for _, event in event_log.read(start):
-            keeper.prepare(event)
-            state.apply(event)
-            state.position += 1
-            keeper.touched(event)
-            if state.position % CHECKPOINT_EVERY == 0:
-                on_progress(state.position)
-                store.checkpoint(keeper.collect(state.position))
-                keeper.committed()
-        store.checkpoint(keeper.collect(state.position))
-        return state.position
-    finally:
-        store.close()
-
-
-def _take_over(counted: State, store: SqliteStore, catalog: Catalog) -> int:
+def _take_over(counted: State, store: Store, catalog: Catalog) -> int:
     """Merges what was counted into the stored records, through a state that holds them."""
     state = State(catalog.memories)
     keeper = StateKeeper(state, store, max_users=len(counted.users) + 1, max_streamers=len(counted.streamers) + 1)
@@ -174,8 +154,3 @@ def _merge(held: Table, counted: Table, entity: Entity) -> int:
     differs = filled != ours
     held.put(filled[differs])
     return int(differs.sum())
-
-
-def _remove(path: Path) -> None:
-    for suffix in ("", "-wal", "-shm"):
-        path.with_name(path.name + suffix).unlink(missing_ok=True)

@@ -11,6 +11,7 @@ from feature_service.features.attributes import Attribute, AttributeKind
 from feature_service.features.reducers import Entity
 from feature_service.features.schema import key_of
 from feature_service.fusion import weight_problem
+from feature_service.stores.settings import StoreSettings, store_problem
 
 DEFAULTS = Path(__file__).with_name("settings.toml")
 
@@ -129,6 +130,7 @@ class Settings:
 
     Attributes:
         service: What holds for all scenes.
+        store: Where the checkpoints go.
         served: The log of what was shown.
         scenes: The scenes by name.
         attributes: The platform's own attributes.
@@ -136,6 +138,7 @@ class Settings:
     """
 
     service: Service
+    store: StoreSettings
     served: Served
     scenes: Mapping[str, Scene]
     attributes: tuple[Attribute, ...] = field(default=())
@@ -188,8 +191,11 @@ def parse(text: str, source: str) -> Settings:
         SettingsError: As `load`.
     """
     merged = _merge(_toml(_text(DEFAULTS), str(DEFAULTS)), _toml(text, source))
-    _only(merged, {"service", "served", "scene", "scenes", "attributes", "arms"}, "settings")
+    _only(merged, {"service", "store", "served", "scene", "scenes", "attributes", "arms"}, "settings")
     service = _build(Service, _table(merged["service"], "service"), "service")
+    store = _build(StoreSettings, _table(merged["store"], "store"), "store")
+    if problem := store_problem(store):
+        raise SettingsError(f"store.{problem}")
     served = _build(Served, _table(merged["served"], "served"), "served")
     if not 0 <= served.share <= 1:
         raise SettingsError(f"served.share: expected 0 to 1, received {served.share!r}")
@@ -201,7 +207,7 @@ def parse(text: str, source: str) -> Settings:
     scenes = {name: _scene(table, f"scenes.{name}") for name, table in tables.items()}
     arms = _arms(_table(merged.get("arms", {}), "arms"), tables)
     attributes = _attributes(_table(merged.get("attributes", {}), "attributes"))
-    settings = Settings(service, served, scenes, tuple(attributes), arms)
+    settings = Settings(service, store, served, scenes, tuple(attributes), arms)
     settings.scene("")
     return settings
 

@@ -10,13 +10,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from feature_service.boot import LOG_FOLDER, STORE_FILE
+from feature_service.boot import LOG_FOLDER
 from feature_service.features.catalog import Catalog
 from feature_service.features.events import MAX_LATENESS_MS, Event
 from feature_service.features.state import State
 from feature_service.live.table import LiveTable
 from feature_service.log.local import LocalLog
 from feature_service.stores.keeper import StateKeeper
+from feature_service.stores.opening import STORE_FILE
 from feature_service.stores.sqlite import SqliteStore
 from training.data.errors import DataError
 from training.data.requests import once

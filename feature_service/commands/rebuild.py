@@ -25,7 +25,7 @@ from serving.verbs import UserError
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the arguments."""
     parser.add_argument("--data", type=Path, required=True, help="folder of the event log and the store")
-    parser.add_argument("--settings", type=Path, help="settings file, for a platform's own attributes")
+    parser.add_argument("--settings", type=Path, help="settings file, for the store and a platform's own attributes")
     parser.add_argument("--since", type=int, metavar="POSITION", help="only fill in what the records lack, from there")
     parser.add_argument("--json", action="store_true", help="print JSON, and no progress")
 
@@ -43,9 +43,9 @@ def run(arguments: argparse.Namespace) -> int:
             status.update(f"reading the log: {events:,} events")
 
         if arguments.since is None:
-            answer = {"position": rebuild(arguments.data, catalog, show)}
+            answer = {"position": rebuild(arguments.data, settings.store, catalog, show)}
         else:
-            answer = {"changed": backfill(arguments.data, catalog, arguments.since, show)}
+            answer = {"changed": backfill(arguments.data, settings.store, catalog, arguments.since, show)}
     if arguments.json:
         json.dump(answer, sys.stdout)
         sys.stdout.write("\n")

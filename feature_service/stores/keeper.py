@@ -146,7 +146,8 @@ class StateKeeper:
         self._saving, self._touched = self._touched, _Touched()
         state, saving = self._state, self._saving
         erased = {key for key in saving.users if key not in state.facts.users}
-        gone_rooms = self._stored_rooms.difference(state.rooms)
+        # A checkpoint that has failed by its answer alone may have stored a room that is gone now.
+        gone_rooms = (self._stored_rooms | saving.rooms).difference(state.rooms)
         self._rooms_after = set(state.rooms)
         return Changes(
             position=position,
@@ -168,6 +169,10 @@ class StateKeeper:
         """The store does not hold the collected changes: they are part of the next ones."""
         self._touched.add(self._saving)
         self._saving = _Touched()
+
+    def refilled(self, rooms: set[int]) -> None:
+        """The store was filled again from the log, and holds these rooms too; those that are gone leave it."""
+        self._stored_rooms |= rooms
 
     def _room(self, key: int) -> StoredRoom:
         facts = self._state.facts.rooms.get(key)

@@ -11,6 +11,10 @@ class StoreError(RuntimeError):
     """A store that cannot be opened, read or written: names the place, what was expected and received."""
 
 
+class StoreLostError(StoreError):
+    """A store that has lost what it held: it stands at an earlier position than before. The log fills it again."""
+
+
 @dataclass(frozen=True, slots=True)
 class StoredRoom:
     """A room.
@@ -121,6 +125,7 @@ class Store(Protocol):
 
         Raises:
             StoreError: They could not be written; the store is as before.
+            StoreLostError: The store has lost what earlier checkpoints wrote; these alone would make half a store.
         """
         ...
 

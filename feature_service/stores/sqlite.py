@@ -1,6 +1,5 @@
 """The SQLite store: one file, one writer; the default."""
 
-import json
 import sqlite3
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
@@ -8,10 +7,10 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from feature_service.features.facts import RoomFacts
 from feature_service.features.records import RecordDtype
 from feature_service.features.reducers import Entity
 from feature_service.stores.codec import RecordCodec
+from feature_service.stores.packing import facts_from_json, facts_to_json
 from feature_service.stores.protocol import Changes, Live, StoredRoom, StoredStreamer, StoredUser, StoreError
 
 _FORMAT = 1
@@ -125,7 +124,7 @@ class SqliteStore:
         many(
             "INSERT OR REPLACE INTO rooms VALUES (?, ?, ?, ?)",
             (
-                (key, room.streamer, _facts_to_json(room.facts), pack(Entity.ROOM, room.record))
+                (key, room.streamer, facts_to_json(room.facts), pack(Entity.ROOM, room.record))
                 for key, room in changes.rooms.items()
             ),
         )
@@ -145,7 +144,7 @@ class SqliteStore:
         self._writer.execute("UPDATE progress SET position = ?", (changes.position,))
 
     def _room(self, streamer: int, facts: str | None, record: bytes) -> StoredRoom:
-        return StoredRoom(self._codec.unpack(Entity.ROOM, record), _facts_from_json(facts), streamer)
+        return StoredRoom(self._codec.unpack(Entity.ROOM, record), facts_from_json(facts), streamer)
 
     def _streamer(self, streamer_id: str, record: bytes) -> StoredStreamer:
         return StoredStreamer(streamer_id, self._codec.unpack(Entity.STREAMER, record))
@@ -182,16 +181,3 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
 
 def _position(connection: sqlite3.Connection) -> int:
     return connection.execute("SELECT position FROM progress").fetchone()[0]
-
-
-def _facts_to_json(facts: RoomFacts | None) -> str | None:
-    if facts is None:
-        return None
-    return json.dumps([facts.room_id, facts.streamer_id, facts.texts], ensure_ascii=False)
-
-
-def _facts_from_json(text: str | None) -> RoomFacts | None:
-    if text is None:
-        return None
-    room_id, streamer_id, texts = json.loads(text)
-    return RoomFacts(room_id, streamer_id, {name: (time_ms, given) for name, (time_ms, given) in texts.items()})

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from feature_service.boot import STORE_FILE
 from feature_service.clock import wall_clock
 from feature_service.features.catalog import build_catalog
+from feature_service.stores.opening import STORE_FILE
 from tests.benchmarks.processes import running_service
 from tests.benchmarks.world import CONTENT_WIDTH, Size, write_world
 

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from feature_service.boot import STORE_FILE
 from feature_service.features.catalog import Catalog
 from feature_service.features.events import Event, EventKind
 from feature_service.features.reducers import Entity
 from feature_service.features.schema import key_of
 from feature_service.features.state import State
 from feature_service.stores.keeper import StateKeeper
+from feature_service.stores.opening import STORE_FILE
 from feature_service.stores.protocol import Changes, StoredUser
 from feature_service.stores.sqlite import SqliteStore
 

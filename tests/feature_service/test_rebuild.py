@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from feature_service.boot import LOG_FOLDER, STORE_FILE
+from feature_service.boot import LOG_FOLDER
 from feature_service.features.catalog import Catalog, build_catalog
 from feature_service.features.events import Event, EventKind
 from feature_service.features.reducers import Entity
@@ -12,9 +12,12 @@ from feature_service.features.state import State
 from feature_service.log.local import LocalLog
 from feature_service.log.protocol import LogError
 from feature_service.rebuild import backfill, rebuild
+from feature_service.settings import load
 from feature_service.stores.keeper import StateKeeper
+from feature_service.stores.opening import STORE_FILE
 from feature_service.stores.sqlite import SqliteStore
 
+STORE = load().store
 START_MS = 1_750_000_000_000
 
 
@@ -76,7 +79,7 @@ def test_rebuilt_store_holds_what_the_log_says(tmp_path: Path) -> None:
     write_log(tmp_path, EVENTS)
     catalog = build_catalog(0)
 
-    assert rebuild(tmp_path, catalog, lambda _: None) == len(EVENTS)
+    assert rebuild(tmp_path, STORE, catalog, lambda _: None) == len(EVENTS)
 
     found = stored(tmp_path, catalog)
     assert found.position == len(EVENTS)
@@ -87,17 +90,17 @@ def test_log_that_begins_later_cannot_be_rebuilt_from(tmp_path: Path) -> None:
     write_log(tmp_path, EVENTS, base=100)
 
     with pytest.raises(LogError, match=r"expected a log from position 0, received one from 100"):
-        rebuild(tmp_path, build_catalog(0), lambda _: None)
+        rebuild(tmp_path, STORE, build_catalog(0), lambda _: None)
 
 
 def test_new_counter_is_filled_in_from_the_log_and_nothing_else_changes(tmp_path: Path) -> None:
     write_log(tmp_path, EVENTS)
     catalog = build_catalog(0)
-    rebuild(tmp_path, without_shares(catalog), lambda _: None)
+    rebuild(tmp_path, STORE, without_shares(catalog), lambda _: None)
     assert stored(tmp_path, catalog).streamers.fields["total.share"].sum() == 0
 
     # One room, one streamer, three users with one pair each: of all of them a share is counted.
-    assert backfill(tmp_path, catalog, 0, lambda _: None) == 8
+    assert backfill(tmp_path, STORE, catalog, 0, lambda _: None) == 8
 
     assert_same(stored(tmp_path, catalog), replayed(catalog))
 
@@ -105,9 +108,9 @@ def test_new_counter_is_filled_in_from_the_log_and_nothing_else_changes(tmp_path
 def test_backfill_counts_only_from_the_given_position(tmp_path: Path) -> None:
     write_log(tmp_path, EVENTS)
     catalog = build_catalog(0)
-    rebuild(tmp_path, without_shares(catalog), lambda _: None)
+    rebuild(tmp_path, STORE, without_shares(catalog), lambda _: None)
 
-    backfill(tmp_path, catalog, 8, lambda _: None)
+    backfill(tmp_path, STORE, catalog, 8, lambda _: None)
 
     found = stored(tmp_path, catalog)
     streamer = next(iter(found.streamers))

@@ -1,6 +1,7 @@
 """The contract of every store: what a checkpoint wrote is what a later process loads."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,9 @@ from feature_service.features.records import RecordDtype
 from feature_service.features.reducers import Entity
 from feature_service.features.state import State
 from feature_service.stores.protocol import Changes, Store, StoredRoom, StoredStreamer, StoredUser
+from feature_service.stores.redis import RedisStore
 from feature_service.stores.sqlite import SqliteStore
+from tests.feature_service.redis_process import RedisProcess, needs_redis
 
 DTYPES = State(build_catalog(2).memories).dtypes
 LATER_DTYPES = State(
@@ -24,17 +27,25 @@ LATER_DTYPES = State(
 Opener = Callable[[Mapping[Entity, RecordDtype]], Store]
 
 
-def _sqlite(folder: Path) -> Opener:
-    return lambda dtypes: SqliteStore.open(folder / "store.sqlite", dtypes)
+@contextmanager
+def _sqlite(folder: Path) -> Generator[Opener]:
+    yield lambda dtypes: SqliteStore.open(folder / "store.sqlite", dtypes)
 
 
-STORES: dict[str, Callable[[Path], Opener]] = {"sqlite": _sqlite}
+@contextmanager
+def _redis(folder: Path) -> Generator[Opener]:
+    with RedisProcess(folder) as server:
+        yield lambda dtypes: RedisStore.open(server.address, dtypes, prefix="test", log_id="of the test")
+
+
+STORES = {"sqlite": _sqlite, "redis": _redis}
 """Each makes an opener of one store: opened twice, it is the same store again."""
 
 
-@pytest.fixture(params=list(STORES))
-def opener(request: pytest.FixtureRequest, tmp_path: Path) -> Opener:
-    return STORES[request.param](tmp_path)
+@pytest.fixture(params=["sqlite", pytest.param("redis", marks=needs_redis)])
+def opener(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Opener]:
+    with STORES[request.param](tmp_path) as opener:
+        yield opener
 
 
 def _record(entity: Entity, key: int, **values: Any) -> bytes:
