@@ -5,8 +5,10 @@ minutes are the test, the 250 before them the validation. In the reduced file th
 the streamers available then, as far as the file tells (`training.data.importers.twitch`), or all of its streamers.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +30,9 @@ PART_STEPS = 250
 
 FEATURES = ("user.*", "context.*", "room.*", "streamer.*", "pair.*", "!room.*.decayed", "!*.total")
 """What recall models may read. Heat and lifetime counts are left to the rankers, who compute them on their own."""
+
+OPTIONS: Mapping[str, Mapping[str, Any]] = MappingProxyType({"two_tower": {"hidden": 0.0}})
+"""The file has nothing of a room but who streams, so that a room whose streamer is hidden has nothing to teach."""
 
 OnCount = Callable[[str, int], None]
 """Takes what is being done, and how many events are."""
@@ -77,6 +82,7 @@ def liverec_protocols(source: Path, work: Path, on_count: OnCount = lambda *_: N
             offer(validation, dataset.rooms, dataset.enters),
             offer(test, dataset.rooms, dataset.enters),
             by_room,
+            OPTIONS,
         )
         for title, offer, by_room in (
             ("streamers available then", among_live, True),

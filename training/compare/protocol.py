@@ -1,6 +1,8 @@
 """A protocol of a comparison: a data set with the questions that are asked of it."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 from training.compare.questions import Questions
 from training.data.dataset import Dataset
@@ -16,6 +18,7 @@ class Protocol:
         validation: Questions that the ranker is trained on.
         test: Questions that are measured.
         by_room: Whether offered rooms stand for themselves; False = for their streamers, on air or not.
+        options: Options that are not those of a model's configuration, by model.
     """
 
     title: str
@@ -23,3 +26,4 @@ class Protocol:
     validation: Questions
     test: Questions
     by_room: bool
+    options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict[str, Mapping[str, Any]])

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -143,12 +144,14 @@ def compare(
     )
 
 
-def train_recall(name: str, dataset: Dataset, directory: Path, seed: int) -> TrainedModel:
+def train_recall(name: str, protocol: Protocol, directory: Path, seed: int) -> TrainedModel:
     """The recall model of a name, trained by its configuration; a finished run in the directory is taken as it is."""
     if (directory / HISTORY_FILE).exists():
         return load_trained(directory)
+    config, dataset = load_config(CONFIGS / f"{name}.toml"), protocol.dataset
+    options: Any = replace(config.options, **protocol.options.get(name, {}))
     return train(
-        replace(load_config(CONFIGS / f"{name}.toml"), seed=seed),
+        replace(config, seed=seed, options=options),
         dataset.split.training,
         dataset.split.validation,
         directory,
@@ -191,7 +194,7 @@ def _service(protocol: Protocol, budget: int, on_step: OnStep) -> dict[str, _Ask
 def _model(name: str, protocol: Protocol, work: Path, budget: int, seed: int, on_step: OnStep) -> _Asked:
     dataset = protocol.dataset
     on_step(f"{name}, seed {seed}")
-    trained = train_recall(name, dataset, work / f"{name}-{seed}", seed)
+    trained = train_recall(name, protocol, work / f"{name}-{seed}", seed)
     model = CallableModel.of(trained.model)
 
     def scorer(samples: Samples) -> Scorer:

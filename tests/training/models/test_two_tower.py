@@ -26,7 +26,7 @@ def new_model(**options: float) -> TwoTower:
     table = {
         "model": "two_tower",
         "features": {"user": ["*"], "candidate": ["*"]},
-        "options": {"tower": [8], "vector": 4, "temperature": 0.5, "frequency_slots": 4096, **options},
+        "options": {"tower": [8], "vector": 4, "temperature": 0.5, "frequency_slots": 4096, "hidden": 0.3, **options},
     }
     config = parse_config(table, "test")
     fitted = fit(SAMPLES, LAYOUT, ENCODINGS, min_count=1)

@@ -78,7 +78,7 @@ class TwoTowerOptions:
     vector: int = 64
     revisits: int = 128
     temperature: float = 0.07
-    hidden: float = 0.3
+    hidden: float = 0.0
     negatives: int = 256
     hard_negatives: int = ALL_NEGATIVES
     frequency_rate: float = 0.01
