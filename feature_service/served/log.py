@@ -117,9 +117,9 @@ class ServedLog:
                 write_layout(self._folder, layout)
                 self._known.add(slate.layout)
             self._log.append([slate])
-        except (LogError, OSError, ValueError) as error:
+        except Exception as error:  # Whatever is wrong with one slate must not end the writer.
             self._failed += 1
-            self._tell(str(error))
+            self._tell(f"{type(error).__name__}: {error}")
             return
         if self._unsynced_since_s is None:
             self._unsynced_since_s = time.monotonic()

@@ -101,13 +101,13 @@ def _skew_table(skew: Skew) -> ReportTable:
 
 
 def _drift_table(drift: Drift) -> ReportTable:
-    spoken = [
-        f"{_spoken(window)} ({slates} slates)" for window, slates in zip(drift.windows, drift.slates, strict=True)
-    ]
+    spoken = [f"{_spoken(each)} ({slates} slates)" for each, slates in zip(drift.windows, drift.slates, strict=True)]
     rows = tuple((each.spec, each.measure, f"{each.drift:.4f}") for each in drift.features)
-    title = f"Drift from {spoken[0]} to {spoken[1]}"
-    notes = ("psi: population stability index over the first window's deciles; unseen: share of ids new to it.",)
-    return ReportTable(title, notes, ("feature", "measure", "drift"), rows, labels=2)
+    notes = (
+        f"From {spoken[0]} to {spoken[1]}.",
+        "psi: population stability index over the first window's deciles; unseen: share of ids that are new to it.",
+    )
+    return ReportTable("Drift between two windows", notes, ("feature", "measure", "drift"), rows, labels=2)
 
 
 def _spoken(window: Window) -> str:

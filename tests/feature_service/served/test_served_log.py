@@ -165,7 +165,7 @@ async def test_a_disk_that_takes_nothing_costs_slates_and_no_answer(
     assert log is not None
     assert log.dropped == 3
     assert [record.message for record in caplog.records if "no space left" in record.message] == [
-        f"{tmp_path / 'served'}: slates are dropped: no space left on device"
+        f"{tmp_path / 'served'}: slates are dropped: LogError: no space left on device"
     ]
 
 
