@@ -16,9 +16,11 @@ from feature_service.features.events import MAX_LATENESS_MS, Event
 from feature_service.features.state import State
 from feature_service.live.table import LiveTable
 from feature_service.log.local import LocalLog
+from feature_service.settings import load
 from feature_service.stores.keeper import StateKeeper
-from feature_service.stores.opening import STORE_FILE
-from feature_service.stores.sqlite import SqliteStore
+from feature_service.stores.opening import STORE_FILE, open_store
+from feature_service.stores.protocol import Store
+from feature_service.stores.settings import StoreSettings
 from training.data.errors import DataError
 from training.data.requests import once
 from training.data.sources import read_log
@@ -43,7 +45,12 @@ class Seeded:
 
 
 def seed(
-    log: str | Path, last_ms: int, data: Path, catalog: Catalog, on_progress: Callable[[int], None] | None = None
+    log: str | Path,
+    last_ms: int,
+    data: Path,
+    catalog: Catalog,
+    on_progress: Callable[[int], None] | None = None,
+    place: StoreSettings | None = None,
 ) -> Seeded:
     """Writes a service's data folder from an event log.
 
@@ -53,9 +60,10 @@ def seed(
         data: The folder; must hold no service data yet.
         catalog: Decides what the records remember.
         on_progress: Is called now and then with the number of events read.
+        place: Where the service's store is; None = the default, a file of the folder.
 
     Raises:
-        DataError: The folder holds service data already, or the log is not readable.
+        DataError: The folder or the store holds service data already, or the log is not readable.
         StoreError: The store cannot be written.
         LogError: The service's log cannot be written.
     """
@@ -63,8 +71,10 @@ def seed(
         raise DataError(f"{data}: expected a folder without service data, found some")
     data.mkdir(parents=True, exist_ok=True)
     state = State(catalog.memories)
-    store = SqliteStore.open(data / STORE_FILE, state.dtypes)
+    store = open_store(place or load().store, data, state.dtypes)
     try:
+        if store.position:
+            raise DataError(f"{data}: expected an empty store, received one at position {store.position}")
         keeper = StateKeeper(state, store)
         keeper.restore()
         events = _counted(once(read_log(log)), on_progress)
@@ -76,7 +86,7 @@ def seed(
 
 
 def _apply_until(
-    events: Iterator[Event], tail_ms: int, state: State, keeper: StateKeeper, store: SqliteStore
+    events: Iterator[Event], tail_ms: int, state: State, keeper: StateKeeper, store: Store
 ) -> Event | None:
     """Applies what was received before `tail_ms`; returns the first event after it."""
     live = LiveTable(state)
@@ -95,7 +105,7 @@ def _apply_until(
     return None
 
 
-def _checkpoint(state: State, keeper: StateKeeper, store: SqliteStore) -> None:
+def _checkpoint(state: State, keeper: StateKeeper, store: Store) -> None:
     store.checkpoint(keeper.collect(state.position))
     keeper.committed()
 

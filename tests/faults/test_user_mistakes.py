@@ -72,6 +72,14 @@ def test_store_that_is_none_is_named(tmp_path: Path) -> None:
     assert "store.sqlite" in mistake("feature_service", "serve", "--data", tmp_path)
 
 
+def test_store_that_does_not_answer_is_named(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as held:
+        address = f"redis://127.0.0.1:{held.getsockname()[1]}/0"
+    (tmp_path / "settings.toml").write_text(f'[store]\naddress = "{address}"\n')
+    said = mistake("feature_service", "serve", "--data", tmp_path / "data", "--settings", tmp_path / "settings.toml")
+    assert f"{address}: expected a readable and writable store: " in said
+
+
 def test_log_without_an_end_has_no_clock(tmp_path: Path) -> None:
     said = mistake("feature_service", "serve", "--data", tmp_path, "--as-of", "log", "--address", "127.0.0.1:0")
     assert "--as-of log: expected a log with at least one event" in said

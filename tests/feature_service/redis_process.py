@@ -72,6 +72,6 @@ class RedisProcess:
 
     def _answers(self) -> bool:
         try:
-            return self.command("PING")[:1] in (b"+", b"-")
+            return not self.command("PING").startswith(b"-LOADING")
         except OSError:
             return False

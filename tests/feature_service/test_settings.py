@@ -162,3 +162,30 @@ def test_a_user_stays_in_one_arm_whatever_the_scene(tmp_path: Path) -> None:
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"none\.toml: expected a readable settings file: No such file"):
         load(tmp_path / "none.toml")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            'address = "http://h:1"',
+            "store.address: expected redis://…, rediss://…, unix://… or nothing, received 'http'",
+        ),
+        ('address = "h:6379"', "store.address: expected redis://…, rediss://…, unix://… or nothing, received an addr"),
+        ('prefix = ""', r"store.prefix: expected letters, digits, -, _ and ., received ''"),
+        ('prefix = "on:air"', r"store.prefix: expected letters, digits, -, _ and ., received 'on:air'"),
+        ("user_days = -1", "store.user_days: expected 0 to 36500, received -1.0"),
+        ("user_days = nan", "store.user_days: expected 0 to 36500, received nan"),
+    ],
+)
+def test_a_store_that_cannot_be_is_refused_by_its_key(tmp_path: Path, text: str, said: str) -> None:
+    with pytest.raises(SettingsError) as refusal:
+        _loaded(tmp_path, f"[store]\n{text}\n")
+    assert said in str(refusal.value)
+
+
+def test_a_refused_address_shows_no_password(tmp_path: Path) -> None:
+    for address in ("http://user:oyster@h", "user:oyster@h"):
+        with pytest.raises(SettingsError) as refusal:
+            _loaded(tmp_path, f'[store]\naddress = "{address}"\n')
+        assert "oyster" not in str(refusal.value)

@@ -12,6 +12,7 @@ import json
 import sys
 from pathlib import Path
 
+from feature_service.settings import load
 from training.commands.progress import counter
 from training.data.dataset import catalog_of_set
 from training.data.samples_io import read_sample_about
@@ -23,14 +24,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--log", required=True, help="URI of the event log")
     parser.add_argument("--samples", required=True, help="sample set of that log; its settings say the catalogue")
     parser.add_argument("--data", type=Path, required=True, help="the folder; must hold no service data yet")
+    parser.add_argument("--settings", type=Path, help="settings file of the service, for a store that lies elsewhere")
     parser.add_argument("--json", action="store_true", help="print JSON, and no progress")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Seeds the folder."""
     about = read_sample_about(arguments.samples)
+    catalog, place = catalog_of_set(arguments.samples), load(arguments.settings).store
     with counter("events", about.events, quiet=arguments.json) as count:
-        seeded = seed(arguments.log, about.last_ms, arguments.data, catalog_of_set(arguments.samples), count)
+        seeded = seed(arguments.log, about.last_ms, arguments.data, catalog, count, place)
     if arguments.json:
         json.dump({"position": seeded.position, "tail": seeded.tail}, sys.stdout)
         sys.stdout.write("\n")
