@@ -3,8 +3,8 @@
 Recall: every channel alone, all merged and ranked, and the models of a well-kept library.
 
 Models are fitted on the training part. The merge is the service's own, with its quotas and weights; every channel and
-the merge have the same number of candidates. The ranker behind the merge is trained on what the channels found in the validation
-part. Protocols:
+the merge have the same number of candidates. The ranker behind the merge is trained on what the channels found in the
+validation part. Protocols:
 
   live     a sample set of your own: every entered room of the test part, among the rooms on air then
   liverec  LiveRec's, given its Twitch file: a viewer's last visit among the streamers available then, and among all
