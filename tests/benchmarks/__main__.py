@@ -1,4 +1,4 @@
-"""Measures OnAir on this machine: Recommend beside bare Predicts, the live index, replay's rate, start-up and memory.
+"""Measures OnAir on this machine: Recommend, what its log adds, the live index, replay's rate, start-up and memory.
 
 Run it on a quiet machine. Each part also runs alone; all of them take about eight minutes.
 
@@ -19,7 +19,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from tests.benchmarks import channels, index, recommend, replay, start
+from tests.benchmarks import channels, index, recommend, replay, served, start, stores
 from tests.benchmarks.table import lines
 
 Part = Callable[[Path, Callable[[str], None]], Any]
@@ -27,10 +27,12 @@ Part = Callable[[Path, Callable[[str], None]], Any]
 PARTS: Mapping[str, Part] = MappingProxyType(
     {
         "recommend": lambda folder, tell: recommend.measure(recommend.Plan(), folder, tell),
+        "served": lambda folder, tell: served.measure(served.Plan(), folder, tell),
         "index": lambda _, tell: index.measure(index.Plan(), tell),
         "channels": lambda folder, tell: channels.measure(channels.Plan(), folder, tell),
         "replay": lambda _, tell: replay.measure(replay.Plan(), tell),
         "start": lambda folder, tell: start.measure(start.Plan(), folder, tell),
+        "stores": lambda folder, tell: stores.measure(stores.Plan(), folder, tell),
     }
 )
 """The parts by name; each answers with numbers for JSON."""

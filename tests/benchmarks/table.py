@@ -43,6 +43,21 @@ def _recommend(numbers: Numbers) -> Iterator[str]:
     )
 
 
+def _served(numbers: Numbers) -> Iterator[str]:
+    yield (
+        f"Served log: Recommend without it and with it, {numbers['rooms']:,} live rooms, slates of {numbers['slate']}; "
+        f"{numbers['logged']:,} of {numbers['answers']:,} answers logged, {numbers['bytes_a_slate']:,.0f} bytes each"
+    )
+    yield "clients   without p50    p99   with p50    p99   added p50    p99, ms"
+    for level in numbers["levels"]:
+        without, logging = level["without"], level["with"]
+        yield (
+            f"{without['clients']:7}{without['p50_ms']:14.2f}{without['p99_ms']:7.2f}{logging['p50_ms']:11.2f}"
+            f"{logging['p99_ms']:7.2f}{level['added_p50_ms']:12.2f}{level['added_p99_ms']:7.2f}"
+        )
+    yield "CPU of the service a request, ms: {:.2f} without, {:.2f} with".format(*numbers["cpu_ms"])
+
+
 def _index(numbers: Numbers) -> Iterator[str]:
     yield f"Live index: top {numbers['k']} of vectors of width {numbers['width']}, one core; µs"
     yield (
@@ -98,6 +113,27 @@ def _start(numbers: Numbers) -> Iterator[str]:
         )
 
 
+def _stores(numbers: Numbers) -> Iterator[str]:
+    yield f"Stores: bytes each; one user read, all rooms read, a checkpoint of {numbers[0]['changed']:,} users"
+    yield (
+        f"{'store':>8}{'user B':>9}{'room B':>9}{'streamer B':>12}{'user µs':>9}{'p99 µs':>8}{'rooms ms':>10}"
+        f"{'checkpoint ms':>15}"
+    )
+    for each in numbers:
+        yield (
+            f"{each['store']:>8}{each['user_bytes']:9.0f}{each['room_bytes']:9.0f}{each['streamer_bytes']:12.0f}"
+            f"{each['user_us']:9.0f}{each['user_p99_us']:8.0f}{each['rooms_ms']:10.0f}{each['checkpoint_ms']:15.0f}"
+        )
+
+
 _TABLES: Mapping[str, Callable[[Numbers], Iterator[str]]] = MappingProxyType(
-    {"recommend": _recommend, "channels": _channels, "index": _index, "replay": _replay, "start": _start}
+    {
+        "recommend": _recommend,
+        "served": _served,
+        "channels": _channels,
+        "index": _index,
+        "replay": _replay,
+        "start": _start,
+        "stores": _stores,
+    }
 )

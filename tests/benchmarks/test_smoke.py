@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from tests.benchmarks import __main__ as benchmarks
-from tests.benchmarks import channels, index, recommend, replay, start
+from tests.benchmarks import channels, index, recommend, replay, served, start, stores
 from tests.benchmarks.table import lines
 from tests.benchmarks.world import Size
+from tests.feature_service.redis_process import needs_redis
 
 TOY = Size(rooms=300, viewers=20, known_users=40)
 
@@ -46,6 +47,13 @@ def test_recommend_is_measured_beside_bare_predicts(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_recommend_is_measured_with_and_without_the_served_log(tmp_path: Path) -> None:
+    found = served.measure(served.Plan(size=TOY, clients=(2,), rounds=1, seconds=0.3), tmp_path, _quiet)
+    _check("served", found)
+    assert found["logged"] == found["answers"] > 0
+
+
+@pytest.mark.slow
 def test_every_channel_is_measured_with_and_without_it(tmp_path: Path) -> None:
     found = channels.measure(channels.Plan(size=TOY, rounds=1, seconds=0.2), tmp_path, _quiet)
     _check("channels", found)
@@ -72,10 +80,18 @@ def test_start_is_measured_with_rooms_and_known_users(tmp_path: Path) -> None:
     assert [each["rooms"] for each in found] == [0, 300]
 
 
+@needs_redis
+def test_both_stores_are_measured_with_the_same_records(tmp_path: Path) -> None:
+    found = stores.measure(stores.Plan(TOY, reads=10, changed=15, rounds=1), tmp_path, _quiet)
+    _check("stores", found)
+    assert [each["store"] for each in found] == ["SQLite", "Redis"]
+    assert all(each["changed"] == 15 for each in found)
+
+
 def test_an_unknown_part_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="2"):
         benchmarks.main(["recomend"])
     assert (
-        "part: expected one of recommend, index, channels, replay, start, received 'recomend'"
+        "part: expected one of recommend, served, index, channels, replay, start, stores, received 'recomend'"
         in capsys.readouterr().err
     )
