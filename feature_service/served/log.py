@@ -17,7 +17,7 @@ from feature_service.served.layouts import name_of, write_layout
 from feature_service.served.slate import SLATES, ServedSlate, slate_of
 
 MAX_WAITING = 1_000
-"""Slates that may wait for the writer: at about 15 kB each, 15 MB."""
+"""Slates that may wait for the writer: at 13 kB each, 13 MB."""
 
 SYNC_S = 1.0
 """What is written survives the end of the process; after so long at most, a loss of power too."""

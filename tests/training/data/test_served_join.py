@@ -64,6 +64,20 @@ async def test_what_was_seen_becomes_samples_with_the_tensors_as_they_were_sent(
         assert samples.candidates.tensors[name].tobytes() == expected.tobytes()
 
 
+async def test_what_was_seen_further_down_has_the_row_of_its_own_room(tmp_path: Path) -> None:
+    async with showing(tmp_path) as shown:
+        answer = await shown.show("one")
+        seen = [shown.event(EventKind.IMPRESSION, "one", answer.rooms[place], answer.request_id) for place in (3, 1, 3)]
+        await shown.stack.client.report(seen)
+        await shown.pass_hours(3)
+    samples, _, _ = joined(tmp_path)
+    (slate,) = slates(tmp_path)
+    # In the order of the slate; a room that was seen twice is two impressions.
+    assert samples.candidates.position.tolist() == [1, 3, 3]
+    for name in CANDIDATE_TENSORS:
+        assert samples.candidates.tensors[name].tobytes() == slate.tensors[name][[1, 3, 3]].tobytes()
+
+
 async def test_labels_are_what_followed_within_the_heads_windows(tmp_path: Path) -> None:
     async with showing(tmp_path) as shown:
         answer = await shown.show("one")
