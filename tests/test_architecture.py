@@ -82,7 +82,7 @@ def test_files_stay_small() -> None:
         ("feature_service.recall:CHANNELS", {"asking", "found", "heat", "nearest", "visits"}),
         ("feature_service.rerank:RERANKERS", {"moves", "relevance", "similarity"}),
         ("training.models.ranking:RANKERS", {"base", "fields"}),
-        ("training.models.recall:RECALL", {"base"}),
+        ("training.models.recall:RECALL", {"base", "entered"}),
         ("training.data.importers:IMPORTERS", {"merge", "rooms", "tables", "unseen"}),
     ],
 )
