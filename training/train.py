@@ -2,7 +2,8 @@
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -113,8 +114,8 @@ def train(
     seen_until_ms = max(int(part.slates.time_ms.max()) for part in (training, validation))
     if issubclass(kind, SolvedRecall):
         files = RunFiles(config, blueprint_of(config, layout, encodings, Fitted({}, {}, {}, {})), seen_until_ms)
-        _open(directory, files)
-        return solve(kind, files, visits or _NO_VISITS, int(validation.slates.time_ms.min()), directory, since)
+        with _opened(directory, files):
+            return solve(kind, files, visits or _NO_VISITS, int(validation.slates.time_ms.min()), directory, since)
     if since:
         raise ConfigError(f"model {config.model}: expected one that is solved from visits, to go on from {since}")
     train_examples = Examples.of(kind.examples(training), layout)
@@ -124,17 +125,17 @@ def train(
     fitted = fit(train_examples.samples, layout, encodings, min_count=config.inputs.min_count)
     files = RunFiles(config, blueprint_of(config, layout, encodings, fitted), seen_until_ms)
     with workers.together(), workers.folder(directory) as folder:
-        _open(directory, files, workers)
-        run = _Run(
-            files,
-            directory,
-            train_examples,
-            validation_examples,
-            rooms=None if rooms is None else _repacked(rooms, training.layout, layout),
-            on_progress=on_progress or (lambda _: None),
-            workers=workers,
-            folder=folder,
-        )
+        with _opened(directory, files, workers):
+            run = _Run(
+                files,
+                directory,
+                train_examples,
+                validation_examples,
+                rooms=None if rooms is None else _repacked(rooms, training.layout, layout),
+                on_progress=on_progress or (lambda _: None),
+                workers=workers,
+                folder=folder,
+            )
         run.run()
         workers.meet()
     return load_trained(directory)
@@ -176,8 +177,11 @@ def _repacked(rooms: RoomVersions, packed: Layout, layout: Layout) -> RoomVersio
     return replace(rooms, tensors=repack(tensors, packed, wanted))
 
 
-def _open(directory: Path, files: RunFiles, workers: Workers = ALONE) -> None:
+@contextmanager
+def _opened(directory: Path, files: RunFiles, workers: Workers = ALONE) -> Generator[None]:
     """Prepares the directory of a new run, or accepts that of an interrupted one.
+
+    A new run that fails within has learnt nothing, and leaves nothing that would refuse the next.
 
     Of several workers all look before the chief writes, and all but the chief once more after that.
 
@@ -186,11 +190,18 @@ def _open(directory: Path, files: RunFiles, workers: Workers = ALONE) -> None:
     """
     is_new = _is_new(directory, files)
     workers.meet()
-    if is_new and workers.is_chief:
+    writes = is_new and workers.is_chief
+    if writes:
         files.write(directory)
-    workers.meet()
-    if not workers.is_chief:
-        _is_new(directory, files)
+    try:
+        workers.meet()
+        if not workers.is_chief:
+            _is_new(directory, files)
+        yield
+    except BaseException:
+        if writes:
+            files.remove(directory)
+        raise
 
 
 def _is_new(directory: Path, files: RunFiles) -> bool:

@@ -81,6 +81,12 @@ class RunFiles:
         )
         (directory / RUN_FILE).write_text(json.dumps(self._description(), indent=1) + "\n", encoding="utf-8")
 
+    @staticmethod
+    def remove(directory: Path) -> None:
+        """Removes what `write` wrote."""
+        (directory / RUN_FILE).unlink(missing_ok=True)
+        (directory / FITTED_FILE).unlink(missing_ok=True)
+
     @classmethod
     def read(cls, directory: Path) -> "RunFiles":
         """Reads what `write` wrote.

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.training.worlds import ENCODINGS, toy_world
-from training.data.samples import Samples
+from training.data.samples import RoomVersions, Samples
 from training.epochs import best_epoch, has_patience, shuffled
 from training.heads import HEAD_NAMES
 from training.run_config import ConfigError, RunConfig, parse_config
@@ -167,6 +167,32 @@ def test_another_interrupted_run_is_not_gone_on_with(tmp_path: Path, changed: st
     samples = toy_world(120, seed=9).samples if changed == "samples" else TRAINING
     with pytest.raises(TrainedError, match="received another"):
         train(other, samples, VALIDATION, tmp_path / "run", encodings=ENCODINGS)
+
+
+def test_a_run_whose_model_cannot_be_built_leaves_nothing_that_refuses_other_settings(tmp_path: Path):
+    run = config(model="gbdt_lr", options={"trees_of": ["like"]})
+    with pytest.raises(ValueError, match=r"trees_of: expected \['like'\] among the heads \['enter', 'long_watch'\]"):
+        train(run, TRAINING, VALIDATION, tmp_path / "run", encodings=ENCODINGS)
+    assert not list((tmp_path / "run").iterdir())
+    assert len(train(config(1), TRAINING, VALIDATION, tmp_path / "run", encodings=ENCODINGS).history) == 1
+
+
+def test_a_run_without_visits_to_solve_leaves_nothing_that_refuses_other_settings(tmp_path: Path):
+    run = config(model="item_cf", heads={}, options={})
+    with pytest.raises(ConfigError, match="model item_cf: expected visits to solve it from"):
+        train(run, TRAINING, VALIDATION, tmp_path / "run", encodings=ENCODINGS)
+    assert not list((tmp_path / "run").iterdir())
+
+
+def test_an_interrupted_run_outlasts_a_start_that_fails(tmp_path: Path):
+    with pytest.raises(StopError):
+        train(config(), TRAINING, VALIDATION, tmp_path / "run", encodings=ENCODINGS, on_progress=StopAt(1, 1))
+    files = sorted((tmp_path / "run").iterdir())
+    nothing = np.zeros(0, np.int64)
+    without_tensors = RoomVersions({}, nothing, nothing, nothing, nothing)
+    with pytest.raises(KeyError):
+        train(config(), TRAINING, VALIDATION, tmp_path / "run", encodings=ENCODINGS, rooms=without_tensors)
+    assert sorted((tmp_path / "run").iterdir()) == files
 
 
 def test_a_directory_without_a_run_is_named(tmp_path: Path):
