@@ -172,22 +172,30 @@ async def test_a_room_that_ended_before_redis_was_lost_does_not_come_back_with_i
     store.close()
 
 
-async def test_a_service_starts_on_an_emptied_redis_from_the_log_alone(
-    tmp_path: Path, server: RedisProcess, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("old", [False, True], ids=["empty", "older"])
+@pytest.mark.parametrize("parts", [False, True], ids=["at once", "by parts"])
+async def test_a_service_starts_from_the_log_on_a_redis_that_has_lost_its_records(
+    tmp_path: Path, server: RedisProcess, monkeypatch: pytest.MonkeyPatch, *, old: bool, parts: bool
 ) -> None:
     data = tmp_path / "data"
-    for many in (1_000_000, 20):  # All at once, and by parts.
-        monkeypatch.setattr(boot, "CHECKPOINT_EVERY", many)
-        server.command("FLUSHALL")
+    for first in (0, 60):
         async with serving(data, server) as stack:
-            first = stack.service.state.position
             await stack.client.report([event(number) for number in range(first, first + 60)])
-        assert_holds_the_log(data, server)
-        server.command("FLUSHALL")
-        async with serving(data, server, checkpoint_s=60) as stack:
-            assert stack.service.state.position == first + 60
-            assert len(stack.service.live.rows(wall_clock())) == STREAMERS
-        assert_holds_the_log(data, server)
+        if old and not first:
+            server.command("SAVE")
+    server.kill()
+    server.start()
+    if parts:
+        monkeypatch.setattr(boot, "CHECKPOINT_EVERY", 50)
+    async with serving(data, server, checkpoint_s=60) as stack:
+        assert stack.service.state.position == 120
+        assert len(stack.service.live.rows(wall_clock())) == STREAMERS
+        # By parts, all is in the store already, and need not be in memory at a time.
+        store = open_store(lean_settings(stored_in(server)).store, data, stack.service.state.dtypes)
+        assert store.position == (120 if parts else 60 if old else 0)
+        store.close()
+        assert len(stack.service.state.users) == (0 if parts else USERS)
+    assert_holds_the_log(data, server)
 
 
 async def test_an_emptied_redis_is_refused_when_the_log_does_not_reach_back(

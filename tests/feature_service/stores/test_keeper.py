@@ -180,3 +180,12 @@ def test_a_room_swept_while_the_checkpoint_is_written_leaves_with_the_next(proce
     process.keeper.committed()
     process.checkpoint()
     assert process.store.load_live().rooms == {}
+
+
+def test_a_room_of_a_checkpoint_that_was_written_but_not_answered_leaves_the_store_too(process: Process) -> None:
+    process.apply(event(EventKind.ROOM_STARTED))
+    process.store.checkpoint(process.keeper.collect(process.position))
+    process.keeper.failed()
+    list(LiveTable(process.state).sweep(START_MS + 7_200_000))
+    process.checkpoint()
+    assert process.store.load_live().rooms == {}

@@ -194,3 +194,9 @@ def test_layouts_may_stand_side_by_side(opener: Opener) -> None:
     assert (np.frombuffer(user.record, DTYPES[Entity.USER])["watched"] == 6).all()
     assert earlier.load_user(-9) == USER
     earlier.close()
+    # And the later one still knows the layout that only the earlier one writes.
+    later = opener(LATER_DTYPES)
+    migrated = later.load_user(-9)
+    assert migrated is not None
+    assert migrated.pairs == USER.pairs
+    later.close()
