@@ -72,5 +72,21 @@ def test_the_gradient_goes_through_the_moments():
     assert gradient.sum(axis=0) == pytest.approx(gates.sum(axis=0), rel=1e-4)
 
 
+def test_the_gradient_in_closed_form_is_that_of_the_equation():
+    dice, rows, alpha = Dice(2), tf.constant(ROWS), tf.constant([0.5, -0.25])
+    upstream = tf.constant(np.random.default_rng(6).normal(size=ROWS.shape), tf.float32)
+    dice.alpha.assign(alpha)
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch([rows, alpha])
+        mean, variance = tf.nn.moments(rows, axes=0)
+        gate = tf.sigmoid((rows - mean) / tf.sqrt(variance + 1e-8))
+        written = gate * rows + (1.0 - gate) * alpha * rows
+        closed = dice(rows, training=True)
+    expected = tape.gradient([written], [rows, alpha], [upstream])
+    received = tape.gradient([closed], [rows, dice.alpha], [upstream])
+    for one, other in zip(received, expected, strict=True):
+        assert np.asarray(one) == pytest.approx(np.asarray(other), rel=1e-4, abs=1e-5)
+
+
 def test_a_tower_without_layers_is_its_input():
     assert np.array_equal(DiceTower(())(ROWS), ROWS)
