@@ -18,13 +18,14 @@ class TargetAttention(keras.layers.Layer):
 
         W₁q + W₂k + W₃(q − k) + W₄(q ⊙ k) + b = (W₁ + W₃)q + (W₂ − W₃)k + W₄(q ⊙ k) + b
 
-    so W₁ + W₃ and W₂ − W₃ are learnt as one matrix each: the same functions, and only the product is computed for each
-    pair of candidate and step. In serving, where all candidates share the steps, the products are one product too:
+    so W₁ + W₃ and W₂ − W₃ are learnt as one matrix each, A and B: the same functions. In serving, where all candidates
+    share the steps, the products are one product too:
 
         Aq + Bk_j + W₄(q ⊙ k_j) + b = (A + W₄ diag(k_j))q + (Bk_j + b)
 
     whose matrices side by side over j are made once for the viewer. In training the unit runs over the pairs of a
-    candidate and a real step, and over no padding, which Dice would else take for data.
+    candidate and a real step, and over no padding, which Dice would else take for data. Aq and Bk are computed for each
+    pair there: rows of `size` numbers to copy, and not of the first layer's units, weigh more than the products.
 
     Args:
         size: Numbers that candidates and steps are projected to.
@@ -57,13 +58,13 @@ class TargetAttention(keras.layers.Layer):
             float32 [N, D]; zeros for a viewer without a real step.
         """
         query, key = self.query(candidate), self.key(history.steps)
-        of_key = self.of_key(key)
         if slate is None:
-            return self._of_one(query, key, of_key, history)
-        return self._of_pairs(query, key, of_key, history, slate, training)
+            return self._of_one(query, key, history)
+        return self._of_pairs(query, key, history, slate, training)
 
-    def _of_one(self, query: tf.Tensor, key: tf.Tensor, of_key: tf.Tensor, history: History) -> tf.Tensor:
+    def _of_one(self, query: tf.Tensor, key: tf.Tensor, history: History) -> tf.Tensor:
         """All candidates with the steps of one viewer, up to the last real one."""
+        of_key = self.of_key(key)
         places = tf.range(1, tf.shape(key)[1] + 1)
         length = tf.maximum(tf.reduce_max(tf.where(history.mask[0], places, 0)), 1)
         matrices = key[0, :length, :, tf.newaxis] * self.of_product + self.of_query
@@ -73,25 +74,18 @@ class TargetAttention(keras.layers.Layer):
         return tf.matmul(weights * real, history.steps[0, :length])
 
     def _of_pairs(
-        self,
-        query: tf.Tensor,
-        key: tf.Tensor,
-        of_key: tf.Tensor,
-        history: History,
-        slate: tf.Tensor,
-        training: bool,
+        self, query: tf.Tensor, key: tf.Tensor, history: History, slate: tf.Tensor, training: bool
     ) -> tf.Tensor:
         """Each candidate with the real steps of its viewer, pair by pair."""
-        steps = tf.shape(key)[1]
-        pairs = tf.where(tf.gather(history.mask, slate))
-        candidate, place = tf.cast(pairs[:, 0], tf.int32), tf.cast(pairs[:, 1], tf.int32)
-        step = tf.gather(slate, candidate) * steps + place
-        product = tf.gather(query, candidate) * tf.gather(_rows(key), step)
-        of_query = tf.gather(tf.matmul(query, self.of_query), candidate)
-        hidden = of_query + tf.gather(_rows(of_key), step) + tf.matmul(product, self.of_product)
-        weights = self.score(self.rest(self.first(hidden, training), training))
-        weighed = weights * tf.gather(_rows(history.steps), step)
-        return tf.math.unsorted_segment_sum(weighed, candidate, tf.shape(query)[0])
+        shape = [tf.shape(query)[0], tf.shape(key)[1]]
+        pairs = tf.cast(tf.where(tf.gather(history.mask, slate)), tf.int32)
+        candidate, place = tf.unstack(pairs, axis=1)
+        q, k = tf.gather(query, candidate), tf.gather(_rows(key), tf.gather(slate, candidate) * shape[1] + place)
+        of_both = tf.matmul(tf.concat([q, q * k], axis=-1), tf.concat([self.of_query, self.of_product], axis=0))
+        hidden = self.first(of_both + self.of_key(k), training)
+        scores = tf.squeeze(self.score(self.rest(hidden, training)), axis=-1)
+        weights = tf.scatter_nd(pairs, scores, shape)
+        return tf.squeeze(tf.matmul(weights[:, tf.newaxis], tf.gather(history.steps, slate)), axis=1)
 
 
 def _rows(steps: tf.Tensor) -> tf.Tensor:
