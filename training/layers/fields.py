@@ -23,13 +23,10 @@ class Fields(NamedTuple):
     numbers: tf.Tensor
     vectors: tf.Tensor
 
-    def first(self, size: int) -> "Fields":
-        """The same with the first `size` numbers of each vector."""
-        return Fields(self.numbers, self.vectors[:, :, :size])
-
-    def beyond(self, size: int) -> "Fields":
-        """The same without the first `size` numbers of each vector."""
-        return Fields(self.numbers, self.vectors[:, :, size:])
+    def split(self, size: int) -> tuple["Fields", "Fields"]:
+        """The same with the first `size` numbers of each vector, and with the others."""
+        first, beyond = tf.split(self.vectors, [size, -1], axis=-1)
+        return Fields(self.numbers, first), Fields(self.numbers, beyond)
 
     @property
     def row(self) -> tf.Tensor:

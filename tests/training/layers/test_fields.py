@@ -67,5 +67,6 @@ def test_a_row_holds_numbers_and_then_vectors():
 
 def test_vectors_part_into_factors_and_weights():
     fields = Fields(tf.zeros([1, 0]), tf.constant([[[3.0, 4.0, 5.0]]]))
-    assert fields.first(1).vectors.numpy().tolist() == [[[3.0]]]
-    assert fields.beyond(1).vectors.numpy().tolist() == [[[4.0, 5.0]]]
+    factors, weights = fields.split(1)
+    assert factors.vectors.numpy().tolist() == [[[3.0]]]
+    assert weights.vectors.numpy().tolist() == [[[4.0, 5.0]]]

@@ -63,10 +63,10 @@ def test_factors_make_the_worth_of_a_room_depend_on_the_viewer(name: str):
 def test_deepfm_is_the_machine_and_the_tower_over_the_same_vectors():
     model = ranker("deepfm")
     user, candidate = model.user_inputs(BATCH), model.candidate_inputs(BATCH)
-    k = model.factors
-    linear = model.linear(user.beyond(k), candidate.beyond(k), BATCH["slate"])
-    machine = model.machine(user.first(k), candidate.first(k), BATCH["slate"])
-    deep = model.deep(model.tower(user.first(k).row, candidate.first(k).row, BATCH["slate"]))
+    (user, of_user), (candidate, of_candidate) = user.split(model.factors), candidate.split(model.factors)
+    linear = model.linear(of_user, of_candidate, BATCH["slate"])
+    machine = model.machine(user, candidate, BATCH["slate"])
+    deep = model.deep(model.tower(user.row, candidate.row, BATCH["slate"]))
     assert raw(model) == pytest.approx((model.priors + linear + machine + deep).numpy(), abs=1e-5)
 
 

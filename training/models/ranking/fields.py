@@ -67,11 +67,12 @@ class FieldRanker(Ranker):
     ) -> tf.Tensor:
         """Packed tensors → the raw outputs [N, outputs]; `step` is the training step, None outside training."""
         user, candidate = self.user_inputs(tensors, step), self.candidate_inputs(tensors, step)
-        raw = self.priors + self.linear(user.beyond(self.factors), candidate.beyond(self.factors), slate)
+        (user, of_user), (candidate, of_candidate) = user.split(self.factors), candidate.split(self.factors)
+        raw = self.priors + self.linear(of_user, of_candidate, slate)
         if self.crosses:
             raw += self.crosses(tensors, slate)
         if self.factors:
-            raw += self.interactions(user.first(self.factors), candidate.first(self.factors), slate)
+            raw += self.interactions(user, candidate, slate)
         return raw
 
     def penalty(self, inputs: Mapping[str, tf.Tensor]) -> tf.Tensor:
