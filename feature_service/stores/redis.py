@@ -64,7 +64,7 @@ class RedisStore:
         log_id: str,
         user_days: float = 0.0,
     ) -> "RedisStore":
-        """Opens the store of a log; a new one, or one that has lost its position, is emptied.
+        """Opens the store of a log, and makes a new one when there is none; writes nothing yet.
 
         Args:
             address: The server, as `RedisServer` takes it.
@@ -119,6 +119,8 @@ class RedisStore:
             transaction.watch(self._main)
             *head, layouts = transaction.hmget(self._main, (*_HEAD, _LAYOUTS))
             stored = self._checked(head)
+            if head[0] is None:
+                self._remove_leftovers(client)
             if changes.position >= stored:
                 transaction.multi()
                 self._write(transaction, changes, layouts)
@@ -126,12 +128,9 @@ class RedisStore:
             self._reached = max(stored, changes.position)
 
     def clear(self) -> None:
-        """Removes everything: the store then stands at the log's begin."""
+        """Forgets everything: the store then stands at the log's begin."""
         with self._writing, self._server.writing() as client:
             client.delete(self._main)
-            keys: Iterator[bytes] = client.scan_iter(match=self._prefix + b":[su]:*", count=_CHUNK)
-            while chunk := list(islice(keys, _CHUNK)):
-                client.unlink(*chunk)
             self._reached = 0
 
     def close(self) -> None:
@@ -147,8 +146,6 @@ class RedisStore:
             *head, layouts = client.hmget(self._main, (*_HEAD, _LAYOUTS))
         self._reached = self._position(head)
         self._codec.learn(_layouts_from_json(layouts))
-        if head[0] is None:
-            self.clear()  # Records without a position are of no use, and would be counted twice.
 
     def _position(self, head: Sequence[bytes | None]) -> int:
         """The position of the head, once it is known to be this store's."""
@@ -178,7 +175,14 @@ class RedisStore:
             transaction.get(key)
             head, value = transaction.execute()
         self._checked(head)
-        return value
+        # A record without a position is of no use: the log's events would be counted twice.
+        return None if head[0] is None else value
+
+    def _remove_leftovers(self, client: Any) -> None:
+        """Removes the records of a store whose position is lost. Only the log's one writer may: others are reading."""
+        keys: Iterator[bytes] = client.scan_iter(match=self._prefix + b":[su]:*", count=_CHUNK)
+        while chunk := list(islice(keys, _CHUNK)):
+            client.unlink(*chunk)
 
     def _rooms(self, client: Any) -> dict[int, StoredRoom]:
         found = client.hscan_iter(self._main, match=_ROOM + b"*", count=_CHUNK)

@@ -54,6 +54,7 @@ def test_two_prefixes_of_one_server_are_two_stores(server: RedisProcess, opened:
     first.checkpoint(changes(3, users={1: USER}))
     assert (second.position, second.load_user(1)) == (0, None)
     second.clear()
+    second.checkpoint(changes(1))
     assert (first.position, first.load_user(1)) == (3, USER)
 
 
@@ -119,7 +120,16 @@ def test_records_whose_position_is_lost_are_not_counted_twice(server: RedisProce
     server.command("DEL", "test:store")
     store = opened(server)
     assert (store.position, store.load_user(1), store.load_streamer(2)) == (0, None, None)
-    assert server.command("DBSIZE") == b":0\r\n"
+    store.checkpoint(changes(1))
+    assert (store.position, store.load_user(1), store.load_streamer(2)) == (1, None, None)
+
+
+@needs_redis
+def test_who_only_opens_a_store_takes_nothing_from_the_one_who_fills_it(server: RedisProcess, opened: Opener) -> None:
+    opened(server).checkpoint(changes(40, users={1: USER}))
+    server.command("DEL", "test:store")
+    opened(server)
+    assert server.command("DBSIZE") == b":1\r\n"
 
 
 class _Meanwhile(dict[int, StoredUser]):
