@@ -19,6 +19,9 @@ from libreco.data import DatasetFeat
 from tests.benchmarks.training.arrays import EPOCHS, THREADS, Arrays, Task, read
 from tests.benchmarks.training.pacing import Pacer
 
+ROWS_A_SAMPLE = 2
+"""Half of a batch is left free for drawn negatives, even where none are drawn: so twice the rows are asked for."""
+
 SESSION = {"intra_op_parallelism_threads": THREADS, "inter_op_parallelism_threads": THREADS}
 
 
@@ -27,7 +30,7 @@ def main(folder: Path) -> None:
     task, arrays = read(folder)
     rows, about = data_of(task, arrays)
     net = {"embed_size": task.embedding, "hidden_units": task.layers, "use_bn": False}
-    loop = {"n_epochs": EPOCHS, "batch_size": task.batch, "lr": 1e-3, "tf_sess_config": SESSION}
+    loop = {"n_epochs": EPOCHS, "batch_size": ROWS_A_SAMPLE * task.batch, "lr": 1e-3, "tf_sess_config": SESSION}
     if task.model == "din":
         model = DIN("ranking", about, **net, **loop, recent_num=task.length)
     else:
