@@ -11,6 +11,7 @@ from pathlib import Path
 
 from feature_service.checkpoints import Checkpoints
 from feature_service.clock import NowMs, clock_from, wall_clock
+from feature_service.erasures import Erasures
 from feature_service.features.catalog import Catalog, build_catalog
 from feature_service.features.duplicates import Duplicates
 from feature_service.features.state import State
@@ -23,6 +24,7 @@ from feature_service.pipeline import Pipeline
 from feature_service.recall import CHANNELS
 from feature_service.recall.asking import Asking
 from feature_service.rerank import RERANKERS
+from feature_service.retention import Retention
 from feature_service.rollout import Rollout
 from feature_service.served.log import ServedLog
 from feature_service.service import FeatureService
@@ -37,6 +39,7 @@ from serving import contract
 
 LOG_FOLDER = "log"
 SERVED_FOLDER = "served"
+ERASURES_FILE = "erasures.jsonl"
 SWEEP_S = 60.0
 
 log = logging.getLogger(__name__)
@@ -51,6 +54,7 @@ class _Parts:
     event_log: LocalLog
     store: Store
     checkpoints: Checkpoints
+    retention: Retention
 
 
 @asynccontextmanager
@@ -85,6 +89,7 @@ async def booted(
         asyncio.create_task(service.rollout.keep_following(settings.service.model_poll_s)),
         asyncio.create_task(service.rollout.keep_embedding()),
         asyncio.create_task(parts.checkpoints.keep_taking(settings.service.checkpoint_s)),
+        asyncio.create_task(parts.retention.keep()),
         asyncio.create_task(_keep_sweeping(service)),
     ]
     try:
@@ -127,6 +132,7 @@ def _open(settings: Settings, data: Path, targets: Sequence[str], *, as_of_log: 
         now_ms=now_ms,
         approximation=approximation,
     )
+    erasures = Erasures.open(data / ERASURES_FILE)
     writer = Writer(
         log=event_log,
         state=state,
@@ -134,6 +140,7 @@ def _open(settings: Settings, data: Path, targets: Sequence[str], *, as_of_log: 
         keeper=keeper,
         catalog=catalog,
         duplicates=Duplicates(),
+        erasures=erasures,
         lease_ms=round(settings.service.lease_s * 1000),
         content_width=settings.service.content_width,
         room_changed=rollout.room_changed,
@@ -152,7 +159,17 @@ def _open(settings: Settings, data: Path, targets: Sequence[str], *, as_of_log: 
         now_ms=now_ms,
         served=_served_log(settings.served.share, data, catalog),
     )
-    return _Parts(service, servers, event_log, store, Checkpoints(service, event_log, store, open_again))
+    retention = Retention(
+        settings.retention,
+        event_log,
+        service.served,
+        (data / LOG_FOLDER, data / SERVED_FOLDER),
+        store,
+        erasures,
+        now_ms,
+    )
+    checkpoints = Checkpoints(service, event_log, store, open_again)
+    return _Parts(service, servers, event_log, store, checkpoints, retention)
 
 
 def _catch_up(store: Store, event_log: LocalLog, catalog: Catalog) -> None:

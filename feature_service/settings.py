@@ -3,7 +3,7 @@
 import math
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
@@ -12,14 +12,13 @@ from feature_service.features.reducers import Entity
 from feature_service.features.schema import key_of
 from feature_service.fusion import weight_problem
 from feature_service.stores.settings import StoreSettings, store_problem
+from feature_service.tables import SettingsError, only_keys, record_of, table_of, value_of
 
 DEFAULTS = Path(__file__).with_name("settings.toml")
 
+MOST_DAYS = 36_500
+
 _REPLACED = ("channels", "channel_weights", "fusion")
-
-
-class SettingsError(ValueError):
-    """A settings file that cannot be used: names the key, what was expected and received."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +124,19 @@ class Served:
 
 
 @dataclass(frozen=True, slots=True)
+class RetentionSettings:
+    """What the logs keep.
+
+    Attributes:
+        log_days: Events older than so many days leave the event log, as far as the store has them; 0 = never.
+        served_days: Slates older than so many days leave the served log; 0 = never.
+    """
+
+    log_days: float
+    served_days: float
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All settings.
 
@@ -132,6 +144,7 @@ class Settings:
         service: What holds for all scenes.
         store: Where the checkpoints go.
         served: The log of what was shown.
+        retention: What the logs keep.
         scenes: The scenes by name.
         attributes: The platform's own attributes.
         arms: The arms of the experiment; users in none have `scenes`.
@@ -140,6 +153,7 @@ class Settings:
     service: Service
     store: StoreSettings
     served: Served
+    retention: RetentionSettings
     scenes: Mapping[str, Scene]
     attributes: tuple[Attribute, ...] = field(default=())
     arms: tuple[Arm, ...] = field(default=())
@@ -191,23 +205,27 @@ def parse(text: str, source: str) -> Settings:
         SettingsError: As `load`.
     """
     merged = _merge(_toml(_text(DEFAULTS), str(DEFAULTS)), _toml(text, source))
-    _only(merged, {"service", "store", "served", "scene", "scenes", "attributes", "arms"}, "settings")
-    service = _build(Service, _table(merged["service"], "service"), "service")
-    store = _build(StoreSettings, _table(merged["store"], "store"), "store")
+    only_keys(merged, {"service", "store", "served", "retention", "scene", "scenes", "attributes", "arms"}, "settings")
+    service = record_of(Service, table_of(merged["service"], "service"), "service")
+    store = record_of(StoreSettings, table_of(merged["store"], "store"), "store")
     if problem := store_problem(store):
         raise SettingsError(f"store.{problem}")
-    served = _build(Served, _table(merged["served"], "served"), "served")
+    served = record_of(Served, table_of(merged["served"], "served"), "served")
     if not 0 <= served.share <= 1:
         raise SettingsError(f"served.share: expected 0 to 1, received {served.share!r}")
-    every = _table(merged["scene"], "scene")
+    retention: RetentionSettings = record_of(RetentionSettings, table_of(merged["retention"], "retention"), "retention")
+    for name, days in asdict(retention).items():
+        if days and not 1 <= days <= MOST_DAYS:
+            raise SettingsError(f"retention.{name}: expected 0 or 1 to {MOST_DAYS} days, received {days!r}")
+    every = table_of(merged["scene"], "scene")
     tables = {
-        name: {**every, **_table(scene, f"scenes.{name}"), "name": name, "arm": ""}
-        for name, scene in _table(merged["scenes"], "scenes").items()
+        name: {**every, **table_of(scene, f"scenes.{name}"), "name": name, "arm": ""}
+        for name, scene in table_of(merged["scenes"], "scenes").items()
     }
     scenes = {name: _scene(table, f"scenes.{name}") for name, table in tables.items()}
-    arms = _arms(_table(merged.get("arms", {}), "arms"), tables)
-    attributes = _attributes(_table(merged.get("attributes", {}), "attributes"))
-    settings = Settings(service, store, served, scenes, tuple(attributes), arms)
+    arms = _arms(table_of(merged.get("arms", {}), "arms"), tables)
+    attributes = _attributes(table_of(merged.get("attributes", {}), "attributes"))
+    settings = Settings(service, store, served, retention, scenes, tuple(attributes), arms)
     settings.scene("")
     return settings
 
@@ -238,60 +256,19 @@ def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def _only(table: Mapping[str, Any], known: set[str], where: str) -> None:
-    unknown = sorted(set(table) - known)
-    if unknown:
-        raise SettingsError(f"{where}.{unknown[0]}: unknown key; expected one of {', '.join(sorted(known))}")
-
-
-def _table(value: object, where: str) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise SettingsError(f"{where}: expected a table, received {value!r}")
-    return cast(dict[str, Any], value)
-
-
-def _build(kind: type[Any], table: Mapping[str, Any], where: str) -> Any:
-    """Makes a record of settings from a table that must name each of its fields."""
-    expected = {each.name: each.type for each in fields(kind)}
-    _only(table, set(expected), where)
-    missing = sorted(set(expected) - set(table))
-    if missing:
-        raise SettingsError(f"{where}.{missing[0]}: expected a value, received none")
-    return kind(**{name: _value(table[name], expected[name], f"{where}.{name}") for name in expected})
-
-
-def _value(value: Any, kind: Any, where: str) -> Any:
-    """Checks a value against a field's type: a scalar, a list of texts or places, or a mapping to numbers."""
-    if kind in (int, float, str):
-        fits = isinstance(value, kind) or (kind is float and isinstance(value, int))
-        if fits and not isinstance(value, bool):
-            return kind(value)
-        raise SettingsError(f"{where}: expected {kind.__name__}, received {value!r}")
-    if kind == tuple[str, ...]:
-        if isinstance(value, list) and all(isinstance(item, str) for item in cast(list[object], value)):
-            return tuple(cast(list[str], value))
-        raise SettingsError(f"{where}: expected a list of names, received {value!r}")
-    if kind == tuple[int, ...]:
-        if isinstance(value, list):
-            return tuple(_value(item, int, where) for item in cast(list[object], value))
-        raise SettingsError(f"{where}: expected a list of places, received {value!r}")
-    inner: Any = int if kind == Mapping[str, int] else float
-    return {name: _value(item, inner, f"{where}.{name}") for name, item in _table(value, where).items()}
-
-
 def _arms(table: Mapping[str, Any], scenes: Mapping[str, Mapping[str, Any]]) -> tuple[Arm, ...]:
     """The arms: each lays its table `scene` over every scene, and `scenes.NAME` over that one."""
     arms: list[Arm] = []
     for name, declared in table.items():
         where = f"arms.{name}"
-        arm = _table(declared, where)
-        _only(arm, {"share", "scene", "scenes"}, where)
-        share = _value(arm.get("share"), float, f"{where}.share")
-        every = _table(arm.get("scene", {}), f"{where}.scene")
-        own = _table(arm.get("scenes", {}), f"{where}.scenes")
-        _only(own, set(scenes), f"{where}.scenes")
+        arm = table_of(declared, where)
+        only_keys(arm, {"share", "scene", "scenes"}, where)
+        share = value_of(arm.get("share"), float, f"{where}.share")
+        every = table_of(arm.get("scene", {}), f"{where}.scene")
+        own = table_of(arm.get("scenes", {}), f"{where}.scenes")
+        only_keys(own, set(scenes), f"{where}.scenes")
         laid = {
-            scene: {**base, **every, **_table(own.get(scene, {}), f"{where}.scenes.{scene}"), "arm": name}
+            scene: {**base, **every, **table_of(own.get(scene, {}), f"{where}.scenes.{scene}"), "arm": name}
             for scene, base in scenes.items()
         }
         found = {scene: _scene(each, f"{where}.scenes.{scene}") for scene, each in laid.items()}
@@ -304,7 +281,7 @@ def _arms(table: Mapping[str, Any], scenes: Mapping[str, Mapping[str, Any]]) -> 
 
 def _scene(table: Mapping[str, Any], where: str) -> Scene:
     """A scene of a complete table, its numbers checked."""
-    scene: Scene = _build(Scene, table, where)
+    scene: Scene = record_of(Scene, table, where)
     for name, weight in scene.channel_weights.items():
         if not 0 <= weight < math.inf:
             raise SettingsError(f"{where}.channel_weights.{name}: expected a number of 0 or more, received {weight!r}")
@@ -323,16 +300,16 @@ def _scene(table: Mapping[str, Any], where: str) -> Scene:
 
 def _attributes(table: Mapping[str, Any]) -> list[Attribute]:
     found: list[Attribute] = []
-    _only(table, {Entity.USER, Entity.STREAMER, Entity.ROOM}, "attributes")
+    only_keys(table, {Entity.USER, Entity.STREAMER, Entity.ROOM}, "attributes")
     for entity, declared in table.items():
-        for name, declaration in _table(declared, f"attributes.{entity}").items():
+        for name, declaration in table_of(declared, f"attributes.{entity}").items():
             where = f"attributes.{entity}.{name}"
-            found.append(_attribute(Entity(entity), name, _table(declaration, where), where))
+            found.append(_attribute(Entity(entity), name, table_of(declaration, where), where))
     return found
 
 
 def _attribute(entity: Entity, name: str, declaration: Mapping[str, Any], where: str) -> Attribute:
-    _only(declaration, {"kind", "width"}, where)
+    only_keys(declaration, {"kind", "width"}, where)
     kind, width = declaration.get("kind"), declaration.get("width", 1)
     if kind not in list(AttributeKind):
         raise SettingsError(f"{where}.kind: expected one of {', '.join(AttributeKind)}, received {kind!r}")

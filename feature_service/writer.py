@@ -4,10 +4,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from feature_service.erasures import Erasures
 from feature_service.features import attributes, events
 from feature_service.features.catalog import Catalog
 from feature_service.features.duplicates import Duplicates
-from feature_service.features.events import Event
+from feature_service.features.events import Event, EventKind
+from feature_service.features.schema import key_of
 from feature_service.features.state import State
 from feature_service.live.table import LiveTable
 from feature_service.log.protocol import EventLog
@@ -44,6 +46,7 @@ class Writer:
         keeper: StateKeeper,
         catalog: Catalog,
         duplicates: Duplicates,
+        erasures: Erasures,
         lease_ms: int,
         content_width: int,
         room_changed: Callable[[int], None],
@@ -57,6 +60,7 @@ class Writer:
             keeper: Loads and marks what an event touches.
             catalog: Knows the declared attributes.
             duplicates: The ids received lately.
+            erasures: The users who have been erased.
             lease_ms: The lease of rooms whose events name none.
             content_width: Length of the rooms' content vectors.
             room_changed: Told the row of a room that started, changed or went off air.
@@ -67,6 +71,7 @@ class Writer:
         self._keeper = keeper
         self._catalog = catalog
         self._duplicates = duplicates
+        self._erasures = erasures
         self._lease_ms = lease_ms
         self._content_width = content_width
         self._room_changed = room_changed
@@ -97,6 +102,8 @@ class Writer:
         self._keeper.prepare(event)
         self._state.apply(event)
         self._state.position += 1
+        if event.kind is EventKind.USER_ERASED:
+            self._erasures.add(event, self._state.position)
         self._keeper.touched(event)
         row = self._live.learn(event)
         if row is not None:
@@ -137,5 +144,10 @@ class Writer:
             return found
         if event.content and len(event.content) != self._content_width:
             return f"content: expected {self._content_width} numbers, received {len(event.content)}"
+        if event.kind is not EventKind.USER_ERASED and self._is_erased(event):
+            return f"user_id: expected nothing from before {event.user_id!r} was erased, received {event.time_ms}"
         self._keeper.prepare(event)
         return self._state.facts.collision(event)
+
+    def _is_erased(self, event: Event) -> bool:
+        return bool(event.user_id) and event.time_ms <= self._erasures.until_ms(key_of("user", event.user_id))

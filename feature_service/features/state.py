@@ -44,26 +44,35 @@ class State:
         self._updates = self._bound(_by_kind(memories))
 
     def apply(self, event: Event) -> None:
-        """Takes one event in. Late events and rooms that were only sampled change no record."""
+        """Takes one event in. Late events and rooms that were only sampled change no record.
+
+        A user who is erased is, however late that is said. An event without its user, as the log has it of somebody who
+        was erased, counts for its room and streamer.
+        """
+        if event.kind is EventKind.USER_ERASED:
+            self._erase(key_of("user", event.user_id))
+            return
         if event.sampled or is_late(event):
             return
         self.facts.learn(event)
         keys = keys_of(event)
-        if event.kind is EventKind.USER_ERASED:
-            self.users.remove(keys.user)
-            self.pairs.pop(keys.user, None)
-            self.facts.users.pop(keys.user, None)
-            return
         for key_place, table, updates in self._updates[event.kind]:
             key = keys[key_place]
             if not key:
                 continue
             if table is None:
+                if not keys.user:
+                    continue
                 table = self.pairs_of(keys.user)
             row = table.row(key)
             columns = table.fields
             for update in updates:
                 update(columns, row, event, keys)
+
+    def _erase(self, user_key: int) -> None:
+        self.users.remove(user_key)
+        self.pairs.pop(user_key, None)
+        self.facts.users.pop(user_key, None)
 
     def view(
         self,

@@ -5,9 +5,8 @@ from typing import Self
 
 from feature_service.features.events import Event
 from feature_service.log.codec import EVENTS
-from feature_service.log.reader import read_log
+from feature_service.log.reader import segment_at
 from feature_service.log.record_log import SEGMENT_BYTES, RecordLog
-from feature_service.log.segment import first_positions
 
 
 class LocalLog(RecordLog[Event]):
@@ -29,9 +28,4 @@ class LocalLog(RecordLog[Event]):
 
     def since(self, received_ms: int) -> int:
         """The position of a segment that begins no later than what was received then; see `EventLog`."""
-        firsts = first_positions(self._folder)
-        for first in reversed(firsts):
-            _, event = next(read_log(self._folder, first), (first, None))
-            if event is not None and (event.received_ms or event.time_ms) < received_ms:
-                return first
-        return firsts[0]
+        return segment_at(self._folder, EVENTS, lambda event: event.received_ms or event.time_ms, received_ms)

@@ -1,7 +1,7 @@
 """Reads a local log, also while another process writes it."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Generic
@@ -141,3 +141,20 @@ def read_records(folder: Path, position: int, codec: Codec[Record]) -> Iterator[
         yield from reader.poll()
     finally:
         reader.close()
+
+
+def segment_at(folder: Path, codec: Codec[Record], time_ms: Callable[[Record], int], from_ms: int) -> int:
+    """The position of a segment that begins at or before the first record of a time; 0 for no log.
+
+    Args:
+        folder: The log's folder.
+        codec: What its records are.
+        time_ms: When a record was written, Unix milliseconds.
+        from_ms: The time.
+    """
+    firsts = first_positions(folder)
+    for first in reversed(firsts):
+        _, record = next(read_records(folder, first, codec), (first, None))
+        if record is not None and time_ms(record) < from_ms:
+            return first
+    return firsts[0] if firsts else 0

@@ -99,6 +99,20 @@ class RecordLog(Generic[Record]):
         self._position += count
         return self._position
 
+    def roll(self) -> int:
+        """Begins a new segment, unless the present one is empty; returns its position.
+
+        Raises:
+            LogError: It could not be made.
+        """
+        self._check()
+        if self._size:
+            try:
+                self._roll()
+            except OSError as error:
+                raise LogError(f"{self._folder}: no new segment at {self._position}: {error.strerror}") from None
+        return self._position
+
     async def durable(self, position: int) -> None:
         """Waits until a sync covers every record before a position; many waiters share one.
 
@@ -214,7 +228,7 @@ def _open_last(folder: Path, base: int) -> _Place:
     firsts = first_positions(folder)
     if not firsts:
         file = _create(segment_path(folder, base))
-        _sync_folder(folder)
+        sync_folder(folder)
         return _Place(file, 0, base)
     path = segment_path(folder, firsts[-1])
     data = path.read_bytes()
@@ -256,12 +270,13 @@ def _sync(folder: Path, batch: _Batch) -> None:
     for file in (*batch.retired, batch.current):
         os.fdatasync(file)
     if batch.retired:
-        _sync_folder(folder)
+        sync_folder(folder)
     for file in batch.retired:
         os.close(file)
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Makes the names in a folder durable."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -4,6 +4,8 @@ import hashlib
 import logging
 import threading
 import time
+from concurrent.futures import Future
+from contextlib import suppress
 from pathlib import Path
 from queue import Empty, Full, Queue
 from typing import NamedTuple
@@ -51,7 +53,7 @@ class ServedLog:
         self._share = share
         self._fingerprint = fingerprint
         self._log = RecordLog[ServedSlate].opened(folder, SLATES)
-        self._queue: Queue[_Waiting | None] = Queue(max_waiting)
+        self._queue: Queue[_Waiting | Future[int] | None] = Queue(max_waiting)
         self._names: dict[tuple[str, int], str] = {}
         self._known: set[str] = set()
         self._unsynced_since_s: float | None = None
@@ -78,6 +80,19 @@ class ServedLog:
             self._refused += 1
             self._tell(f"{self._queue.maxsize} wait for the writer")
 
+    def roll(self) -> int:
+        """Begins a new segment behind what waits; blocks until it has, and returns its position.
+
+        Raises:
+            LogError: It could not be made, or the log is closed.
+        """
+        rolled: Future[int] = Future()
+        self._queue.put(rolled)
+        while self._thread.is_alive():
+            with suppress(TimeoutError):
+                return rolled.result(SYNC_S)
+        raise LogError(f"{self._folder}: expected a log that is open to begin a segment, received a closed one")
+
     def close(self) -> None:
         """Writes what waits, durably, and ends the writer."""
         self._queue.put(None)
@@ -102,7 +117,10 @@ class ServedLog:
                 continue
             if waiting is None:
                 break
-            self._write(waiting)
+            if isinstance(waiting, Future):
+                self._roll(waiting)
+            else:
+                self._write(waiting)
             if self._unsynced_since_s is not None and time.monotonic() - self._unsynced_since_s > SYNC_S:
                 self._sync()
         try:
@@ -123,6 +141,13 @@ class ServedLog:
             return
         if self._unsynced_since_s is None:
             self._unsynced_since_s = time.monotonic()
+
+    def _roll(self, rolled: Future[int]) -> None:
+        try:
+            self._log.sync()
+            rolled.set_result(self._log.roll())
+        except LogError as error:
+            rolled.set_exception(error)
 
     def _sync(self) -> None:
         self._unsynced_since_s = None

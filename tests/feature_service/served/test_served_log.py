@@ -222,3 +222,11 @@ def test_what_was_written_survives_the_end_of_the_process(tmp_path: Path) -> Non
     # One request after the other: when an answer comes, the slates before it had all of its time to be written.
     assert kept[: len(answered)] == answered[: len(kept)]
     assert len(kept) >= 15
+
+
+def test_a_segment_is_ended_while_the_log_is_open_and_nobody_waits_for_a_closed_one(tmp_path: Path) -> None:
+    log = ServedLog(tmp_path, 1.0, CATALOG.fingerprint)
+    assert log.roll() == 0
+    log.close()
+    with pytest.raises(LogError, match="expected a log that is open to begin a segment"):
+        log.roll()
