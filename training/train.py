@@ -2,8 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ import tf_keras as keras
 from numpy.typing import NDArray
 
 from feature_service.features.layout import CANDIDATE_TENSORS, Layout
+from training.continuation import earlier_ranker, grown, take_over
 from training.data.examples import Batch, Examples, repack
 from training.data.samples import RoomVersions, Samples
 from training.distribution import ALONE, Workers
@@ -26,6 +26,7 @@ from training.models.recall import RECALL, LearntRecall, SolvedRecall
 from training.predict import predict
 from training.recall_baselines import Enters
 from training.run_config import OPTIMIZERS, ConfigError, RunConfig, choose
+from training.run_directory import opened
 from training.solve import solve
 from training.trained import (
     BEST,
@@ -33,7 +34,6 @@ from training.trained import (
     History,
     LearntModel,
     RunFiles,
-    TrainedError,
     TrainedModel,
     blueprint_of,
     build,
@@ -94,13 +94,15 @@ def train(
         directory: Gets `run.json`, `fitted.npz`, `checkpoints/`, `logs/` and, at the end, `history.json`.
         encodings: How each feature is taken in, by name.
         visits: All visits, for a solved model.
-        since: Directory of an earlier run of a solved model, whose visits count too; of `visits` only later ones do.
+        since: Directory of an earlier run to go on from: of a ranker that learns by gradient alone, whose weights are
+            taken over, or of a solved model, whose visits count too; of `visits` only later ones do then.
         rooms: The rooms on air, packed as the samples, for recall models that draw negatives from them.
         on_progress: Called after every batch and every epoch.
         workers: Who trains together; each calls this with the same arguments. Rankers only.
 
     Raises:
-        ConfigError: The samples lack what the configuration needs, or several workers cannot train the model.
+        ConfigError: The samples lack what the configuration needs, several workers cannot train the model, or it cannot
+            go on from that run.
         TrainedError: The directory holds a finished run, or another one.
         DistributionError: A worker was lost.
     """
@@ -108,30 +110,33 @@ def train(
     kind = MODELS[config.model]
     if workers.count > 1 and not issubclass(kind, Ranker):
         raise ConfigError(f"model {config.model}: expected a ranker for several workers, received a recall model")
-    layout = choose(training.layout, config.features, _heads(config, training))
+    earlier = earlier_ranker(since, config) if since and not issubclass(kind, SolvedRecall) else None
+    heads = earlier.layout.heads if earlier else _heads(config, training)
+    layout = choose(training.layout, config.features, heads)
     _require("training", len(training.slates.user))
     _require("validation", len(validation.slates.user))
     seen_until_ms = max(int(part.slates.time_ms.max()) for part in (training, validation))
     if issubclass(kind, SolvedRecall):
         files = RunFiles(config, blueprint_of(config, layout, encodings, Fitted({}, {}, {}, {})), seen_until_ms)
-        with _opened(directory, files):
+        with opened(directory, files):
             return solve(kind, files, visits or _NO_VISITS, int(validation.slates.time_ms.min()), directory, since)
-    if since:
-        raise ConfigError(f"model {config.model}: expected one that is solved from visits, to go on from {since}")
     train_examples = Examples.of(kind.examples(training), layout)
     validation_examples = Examples.of(kind.examples(validation), layout)
     _require("training", len(train_examples))
     _require("validation", len(validation_examples))
     fitted = fit(train_examples.samples, layout, encodings, min_count=config.inputs.min_count)
+    if earlier and since:
+        fitted = grown(since, fitted, layout)
     files = RunFiles(config, blueprint_of(config, layout, encodings, fitted), seen_until_ms)
     with workers.together(), workers.folder(directory) as folder:
-        with _opened(directory, files, workers):
+        with opened(directory, files, workers):
             run = _Run(
                 files,
                 directory,
                 train_examples,
                 validation_examples,
                 rooms=None if rooms is None else _repacked(rooms, training.layout, layout),
+                earlier=earlier,
                 on_progress=on_progress or (lambda _: None),
                 workers=workers,
                 folder=folder,
@@ -177,52 +182,6 @@ def _repacked(rooms: RoomVersions, packed: Layout, layout: Layout) -> RoomVersio
     return replace(rooms, tensors=repack(tensors, packed, wanted))
 
 
-@contextmanager
-def _opened(directory: Path, files: RunFiles, workers: Workers = ALONE) -> Generator[None]:
-    """Prepares the directory of a new run, or accepts that of an interrupted one.
-
-    A new run that fails within has learnt nothing, and leaves nothing that would refuse the next.
-
-    Of several workers all look before the chief writes, and all but the chief once more after that.
-
-    Raises:
-        TrainedError: The directory holds a finished run, or another one.
-    """
-    is_new = _is_new(directory, files)
-    workers.meet()
-    writes = is_new and workers.is_chief
-    if writes:
-        files.write(directory)
-    try:
-        workers.meet()
-        if not workers.is_chief:
-            _is_new(directory, files)
-        yield
-    except BaseException:
-        if writes:
-            files.remove(directory)
-        raise
-
-
-def _is_new(directory: Path, files: RunFiles) -> bool:
-    """Whether the directory holds no run yet.
-
-    Raises:
-        TrainedError: It holds a finished run, or another one.
-    """
-    if (directory / HISTORY_FILE).exists():
-        raise TrainedError(f"{directory}: expected a new directory or an interrupted run, received a finished run")
-    try:
-        earlier = RunFiles.read(directory)
-    except TrainedError:
-        return True
-    if not files.same_as(earlier):
-        raise TrainedError(
-            f"{directory}: expected an interrupted run of this configuration and these samples, received another"
-        )
-    return False
-
-
 class _Run:
     """One run in progress: the model, its optimiser, and the history, which are saved together after every epoch."""
 
@@ -234,6 +193,7 @@ class _Run:
         validation: Examples,
         *,
         rooms: RoomVersions | None,
+        earlier: Ranker | None,
         on_progress: OnProgress,
         workers: Workers,
         folder: Path,
@@ -248,6 +208,8 @@ class _Run:
         self.batches = -(-len(training) // self.config.training.batch_slates)
         with workers.scope():
             self.model: LearntModel = workers.as_one(build, files)
+            if isinstance(self.model, Ranker) and earlier is not None:
+                take_over(self.model, earlier)
             self.model.prepare(training.samples, validation.samples, self.config.training.batch_slates)
             if rooms is not None and isinstance(self.model, LearntRecall):
                 self.model.meet(rooms, files.seen_until_ms, self.config.seed)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from training.data.errors import DataError
 from training.data.late import with_late_labels
@@ -12,6 +13,10 @@ from training.heads import HEADS
 
 FRACTIONS = (0.7, 0.1, 0.2)
 """Of the slates, in order of time."""
+
+LONGEST_WINDOW_MS = max(head.window_s for head in HEADS.values()) * 1000
+
+_WINDOWS_MS = np.array([head.window_s * 1000 for head in HEADS.values()], np.int64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +88,30 @@ def split(samples: Samples, at: Boundaries, *, late_labels: bool = False) -> Spl
 
 def known_at(samples: Samples, now_ms: int) -> Samples:
     """The samples with the labels masked that were not decided yet at a time."""
+    return _with_labels(samples, _decided_ms(samples) <= now_ms)
+
+
+def decided_between(samples: Samples, from_ms: int, until_ms: int) -> Samples:
+    """The samples of which a label was decided after the one time and until the other, with just those labels.
+
+    Who learns from one such stretch after the other learns from every label once.
+    """
+    decided_ms = _decided_ms(samples)
+    found = _with_labels(samples, (from_ms < decided_ms) & (decided_ms <= until_ms))
+    keep = np.zeros(len(samples.slates.user), np.bool_)
+    keep[found.candidates.slate[found.candidates.mask.any(axis=1)]] = True
+    return found.of_slates(keep)
+
+
+def _decided_ms(samples: Samples) -> NDArray[np.int64]:
+    """When each label is decided, int64 [N, heads]: at the end of its window."""
+    return samples.slates.time_ms[samples.candidates.slate][:, None] + _WINDOWS_MS
+
+
+def _with_labels(samples: Samples, keep: NDArray[np.bool_]) -> Samples:
+    """The samples with the labels for which `keep`, bool [N, heads], holds."""
     candidates = samples.candidates
-    windows_ms = np.array([head.window_s * 1000 for head in HEADS.values()], np.int64)
-    decided = samples.slates.time_ms[candidates.slate][:, None] + windows_ms <= now_ms
-    mask = candidates.mask & decided
+    mask = candidates.mask & keep
     labels = np.where(mask, candidates.labels, np.float32(0))
     return replace(samples, candidates=replace(candidates, labels=labels, mask=mask))
 

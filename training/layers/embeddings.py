@@ -46,6 +46,7 @@ class Embeddings(keras.layers.Layer):
         self._unseen_rows = unseen_rows
         self._first_unseen = {name: place * unseen_rows for place, name in enumerate(vocabularies)}
         self._first_known = len(vocabularies) * unseen_rows
+        self._vocabularies = vocabularies
         known = np.unique(np.concatenate([np.zeros(1, np.int64), *vocabularies.values()]))
         self._listed = SortedKeys(known)  # Never empty: 0 is always among the keys, and masked out in the end.
         self.keys = self._listed.keys
@@ -79,6 +80,20 @@ class Embeddings(keras.layers.Layer):
         """Vectors of keys: int64 [..., W] → float32 [..., W, size]; zeros where the key is 0."""
         vectors = tf.gather(self.table, self.rows(ids, vocabularies, unseen))
         return vectors * tf.cast(tf.expand_dims(ids, -1) != 0, tf.float32)
+
+    def take_over(self, earlier: "Embeddings") -> None:
+        """Starts from an earlier table of the same vocabularies, a new key from the row that stood for it there."""
+        table, held, keys = earlier.table.numpy(), earlier.keys.numpy(), self.keys.numpy()
+        place = np.minimum(np.searchsorted(held, keys), len(held) - 1)
+        rows = np.where(held[place] == keys, earlier._first_known + place, self._rows_without_key(keys))
+        self.table.assign(np.concatenate([table[: self._first_known], table[rows]]))
+
+    def _rows_without_key(self, keys: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The row on which each of the known keys, int64 [K], would fall if it were not known; int64 [K]."""
+        rows = keys % self._unseen_rows
+        for name, known in self._vocabularies.items():
+            rows[np.searchsorted(keys, known)] += self._first_unseen[name]
+        return rows
 
     def squares(self, ids: tf.Tensor) -> tf.Tensor:
         """Σ‖v‖² over the vectors of the known keys among int64 [n], each key once; float32 scalar."""

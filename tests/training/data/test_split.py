@@ -8,7 +8,7 @@ import pytest
 from tests.training.worlds import toy_world
 from training.data.errors import DataError
 from training.data.samples import Samples
-from training.data.split import Boundaries, boundaries, split
+from training.data.split import Boundaries, boundaries, decided_between, known_at, split
 from training.heads import HEAD_NAMES
 
 HOUR_MS = 3_600_000
@@ -70,3 +70,22 @@ def test_nothing_cannot_be_split():
     nothing = hourly(10).between(-2, -1)
     with pytest.raises(DataError, match="received none"):
         boundaries(nothing)
+
+
+def test_stretches_that_meet_hold_each_label_once():
+    # Decided at 3 h: enters of until 2 h 50 min and likes of until 1 h, so of the slates at 0 and 1 h, and 2 h.
+    samples = hourly(10)
+    stretches = [(-1, 3), (3, 4), (4, 100)]
+    parts = [decided_between(samples, start * HOUR_MS, stop * HOUR_MS) for start, stop in stretches]
+    assert [(part.slates.time_ms // HOUR_MS).tolist() for part in parts] == [[0, 1, 2], [2, 3], [3, 4, 5, 6, 7, 8, 9]]
+    first = parts[0].candidates
+    assert first.mask[:, ENTER].tolist() == [True] * 6
+    assert first.mask[:, LIKE].tolist() == [True] * 4 + [False] * 2
+    assert np.array_equal(first.labels > 0, first.mask)
+    assert sum(part.candidates.mask.sum() for part in parts) == samples.candidates.mask.sum()
+
+
+def test_what_was_never_decided_before_is_what_is_known():
+    samples = hourly(10)
+    known, decided = known_at(samples, 5 * HOUR_MS), decided_between(samples, -1, 5 * HOUR_MS)
+    assert np.array_equal(known.candidates.mask[known.candidates.mask.any(axis=1)], decided.candidates.mask)

@@ -73,3 +73,14 @@ def test_squares_count_each_known_key_once(embeddings: Embeddings):
 
 def test_squares_of_padding_alone_are_zero(embeddings: Embeddings):
     assert embeddings.squares(tf.constant([0, 0], tf.int64)).numpy() == 0
+
+
+def test_an_earlier_table_is_taken_over_by_key_and_a_new_key_starts_as_the_unknown_one_that_it_was():
+    earlier = Embeddings(VOCABULARIES, size=4, unseen_rows=4)
+    more = {name: np.union1d(keys, [-77 + n, 60 + n]) for n, (name, keys) in enumerate(VOCABULARIES.items())}
+    grown = Embeddings(more, size=4, unseen_rows=4)
+    grown.take_over(earlier)
+    for name, keys in more.items():
+        asked = tf.constant(np.append(keys, [1234, 0])[:, np.newaxis], tf.int64)
+        assert np.array_equal(grown(asked, [name]), earlier(asked, [name]))
+    assert set(grown.keys.numpy()) > set(earlier.keys.numpy())
