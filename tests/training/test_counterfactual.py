@@ -101,10 +101,10 @@ def test_no_gradient_goes_through_the_propensity():
 
 
 def test_the_imputed_label_teaches_those_who_did_not_enter():
-    """∂L/∂b = (σ(b) − r̃)/|D| of the unobserved, and none of it for r̃: by hand σ(0) − σ(2) = 0.5 − 0.8808."""
+    """∂L/∂b = (σ(b) − r̃)/|D| of the unobserved, and none of it for r̃: by hand σ(1) − σ(2) = 0.7311 − 0.8808."""
     zero, one = tf.zeros(1), tf.ones(1)
-    found = gradients(lambda b, c: dr_risk(zero, b, c, zero, one), 0.0, 2.0)
-    assert found == pytest.approx([0.5 - 0.8808, 0.0], abs=1e-4)
+    found = gradients(lambda b, c: dr_risk(zero, b, c, zero, one), 1.0, 2.0)
+    assert found == pytest.approx([0.7311 - 0.8808, 0.0], abs=1e-4)
 
 
 def test_the_imputed_label_learns_from_those_who_did():
