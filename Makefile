@@ -6,9 +6,10 @@ BIN := $(VENV)/bin
 PY := $(BIN)/python
 PYTAG := $(shell $(PYTHON) -c 'import sys; print("py%d%d" % sys.version_info[:2])')
 STAMP := $(VENV)/.installed-$(PYTAG)
+CLUSTERS := .clusters
 
 .DEFAULT_GOAL := help
-.PHONY: help setup protos lint types demo test bench bench-train requirements clean
+.PHONY: help setup protos lint types demo test test-all clusters bench bench-train requirements clean
 
 help:  ## Show this list.
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,8 +41,14 @@ demo: setup  ## The main job, from an event log to slates of a running stack. DA
 	$(if $(filter demo,$(OUT)),rm -rf demo)
 	$(PY) -m training demo --out "$(OUT)" $(if $(DATA),--log "$(DATA)") $(if $(FRACTIONS),--fractions $(FRACTIONS))
 
-test: setup  ## All tests, under 15 minutes on two cores.
+test: setup  ## All tests that need this machine alone, under 15 minutes on two cores.
 	$(BIN)/pytest
+
+test-all: test clusters  ## Those, and the tests on a real HDFS and an S3-compatible server; needs Maven and Java 17.
+	$(BIN)/pytest tests/clusters
+
+clusters: setup  ## Fetch those servers, held to their checksums.
+	bash tests/clusters/install.sh $(BIN)/uv $(CLUSTERS)
 
 bench: setup  ## Recommend beside bare Predicts, replay rate, start-up, memory; about five minutes. JSON=<file>.
 	$(PY) -m tests.benchmarks $(if $(JSON),--json "$(JSON)")
@@ -54,4 +61,4 @@ requirements: setup  ## Compile the hash-pinned requirement files again.
 	bash requirements/compile.sh
 
 clean:  ## Remove what the targets made.
-	rm -rf $(VENV) .peers demo runs build dist .pytest_cache .ruff_cache
+	rm -rf $(VENV) .peers $(CLUSTERS) demo runs build dist .pytest_cache .ruff_cache

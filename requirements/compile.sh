@@ -16,6 +16,7 @@ for version in 3.11 3.12; do
   compile "$version" "development-$tag.txt" pyproject.toml --extra all --group development requirements/cpu.in
 done
 compile 3.11 uv.txt requirements/uv.in
+compile 3.11 object-store.txt requirements/object-store.in
 # What training is measured beside; LibRecommender has no wheel for a later Python.
 for peer in deepctr deepctr_torch librecommender; do
   compile 3.11 "peers-$peer.txt" "requirements/peers-$peer.in"

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from training import versions
+from training import base_path as base_paths
 from training.callable_model import CallableModel
 from training.data.dataset import Dataset
 from training.data.examples import LayoutMismatchError
@@ -21,6 +21,7 @@ from training.ranking_baselines import ranking_baselines
 from training.recall_baselines import Scorer, recall_baselines
 from training.recall_scorers import ModelScorer, recall_scorer
 from training.served import PublishedRanker
+from training.storage import Place, fetched
 from training.trained import TrainedError, TrainedModel
 
 GATE_SLATES = 1_500
@@ -87,18 +88,19 @@ def baseline_reports(dataset: Dataset) -> list[RankingReport]:
     return [evaluate_ranking(values, dataset.split.test, model=name, heads=heads) for name, values in found.items()]
 
 
-def gate(trained: TrainedModel, assessment: Assessment, dataset: Dataset, base_path: Path) -> Decision:
+def gate(trained: TrainedModel, assessment: Assessment, dataset: Dataset, base_path: Place) -> Decision:
     """Whether a model may replace the version that stands in `base_path`; both see the same test slates.
 
     A version that these samples cannot be shown to, as they lack a column that it reads, forbids the candidate: nobody
     knows whether it is worse.
     """
     problems = output_problems(assessment.outputs) + dataset.catalog.check(trained.model.layout)
-    existing = versions.versions(base_path)
+    existing = base_paths.versions(base_path)
     if not existing or problems:
         return decide(assessment.measures, None, problems=problems)
     try:
-        return _compared(trained, dataset, base_path / str(existing[-1]))
+        with fetched(base_path / str(existing[-1])) as published:
+            return _compared(trained, dataset, published)
     except LayoutMismatchError as error:
         problem = f"version {existing[-1]}, which serves, cannot be compared on these samples: {error}"
         return decide(assessment.measures, None, problems=[problem])

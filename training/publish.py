@@ -6,10 +6,11 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from training import versions
+from training import base_path as base_paths
 from training.manifest import Manifest, Provenance, read_manifest
 from training.rollout import Outcome, ServerState, await_version
 from training.saved_model import meta_graph
+from training.storage import Place, fetched
 from training.versions import CopyFile, PublishError
 from training.warmup import write_warmup
 
@@ -33,7 +34,7 @@ class Published:
     """
 
     manifest: Manifest
-    path: Path
+    path: Place
     servers: tuple[ServerState, ...]
     removed: tuple[int, ...]
     notes: tuple[str, ...]
@@ -58,7 +59,7 @@ class Published:
 
 def publish(
     saved_model: Path,
-    base_path: Path,
+    base_path: Place,
     name: str,
     provenance: Provenance,
     *,
@@ -84,10 +85,10 @@ def publish(
     """
     _check_keep(keep)
     graph = meta_graph(saved_model)
-    existing = versions.versions(base_path)
+    existing = base_paths.versions(base_path)
     manifest = Manifest(
         name=name,
-        version=versions.claim(base_path),
+        version=base_paths.claim(base_path),
         created=_now(),
         parent=existing[-1] if existing else None,
         rollback_of=None,
@@ -99,12 +100,12 @@ def publish(
         write_warmup(directory, name, graph.signature_def)
         manifest.write(directory)
 
-    path = versions.place(saved_model, base_path, manifest.version, complete, copy)
-    return _settle(manifest, path, keep, await_version(servers, name, manifest.version, timeout_s))
+    path = base_paths.place(saved_model, base_path, manifest.version, complete, copy)
+    return _settle(manifest, base_path, path, keep, await_version(servers, name, manifest.version, timeout_s))
 
 
 def rollback(
-    base_path: Path,
+    base_path: Place,
     name: str,
     to: int | None = None,
     *,
@@ -126,24 +127,27 @@ def rollback(
         PublishError: There is no such version, or nothing could be published.
     """
     _check_keep(keep)
-    source = base_path / str(_wanted(base_path, to))
-    meta_graph(source)
-    old = read_manifest(source)
-    if old.name != name:
-        raise PublishError(f"{source}: expected a version of {name}, received one of {old.name}")
-    number = versions.claim(base_path)
-    manifest = replace(old, version=number, created=_now(), rollback_of=old.version)
-    path = versions.place(source, base_path, number, manifest.write)
-    return _settle(manifest, path, keep, await_version(servers, name, number, timeout_s))
+    with fetched(base_path / str(_wanted(base_path, to))) as source:
+        meta_graph(source)
+        old = read_manifest(source)
+        if old.name != name:
+            raise PublishError(f"{source}: expected a version of {name}, received one of {old.name}")
+        number = base_paths.claim(base_path)
+        manifest = replace(old, version=number, created=_now(), rollback_of=old.version)
+        path = base_paths.place(source, base_path, number, manifest.write)
+    return _settle(manifest, base_path, path, keep, await_version(servers, name, number, timeout_s))
 
 
-def _wanted(base_path: Path, to: int | None) -> int:
+def _wanted(base_path: Place, to: int | None) -> int:
     """The version to go back to."""
-    existing = versions.versions(base_path)
+    existing = base_paths.versions(base_path)
     if not existing:
         raise PublishError(f"base path {base_path}: expected a version to roll back from, received none")
     latest = base_path / str(existing[-1])
-    wanted = read_manifest(latest).parent if to is None else to
+    wanted = to
+    if to is None:
+        with fetched(latest) as directory:
+            wanted = read_manifest(directory).parent
     if wanted is None:
         raise PublishError(f"{latest}: its content is the first; there is nothing to go back to")
     if wanted not in existing:
@@ -161,12 +165,12 @@ def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def _settle(manifest: Manifest, path: Path, keep: int, states: tuple[ServerState, ...]) -> Published:
-    removed, notes = _retain(path.parent, keep, states)
+def _settle(manifest: Manifest, base_path: Place, path: Place, keep: int, states: tuple[ServerState, ...]) -> Published:
+    removed, notes = _retain(base_path, keep, states)
     return Published(manifest, path, states, removed, notes)
 
 
-def _retain(base_path: Path, keep: int, states: Sequence[ServerState]) -> tuple[tuple[int, ...], tuple[str, ...]]:
+def _retain(base_path: Place, keep: int, states: Sequence[ServerState]) -> tuple[tuple[int, ...], tuple[str, ...]]:
     """Deletes all but the newest versions, and says what was deleted and why something was not.
 
     A server that failed to load the new version, or is slow, goes on with older ones: of each server the two highest
@@ -177,11 +181,11 @@ def _retain(base_path: Path, keep: int, states: Sequence[ServerState]) -> tuple[
         return (), (f"no version was removed: {', '.join(silent)} did not say what it serves",)
     in_use = {version for state in states for version in (state.available or ())[:LEAST_KEPT]}
     removed: list[int] = []
-    for version in versions.versions(base_path)[:-keep]:
+    for version in base_paths.versions(base_path)[:-keep]:
         if version in in_use:
             continue
         try:
-            versions.remove(base_path, version)
+            base_paths.remove(base_path, version)
         except PublishError as error:
             return tuple(removed), (str(error),)
         removed.append(version)

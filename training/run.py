@@ -1,6 +1,7 @@
 """A run: train, assess, gate, export and publish models of one data set."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from training.manifest import Provenance, git_revision
 from training.publish import Published, publish
 from training.report import Evaluation
 from training.run_config import RunConfig
+from training.run_folder import run_folder
+from training.storage import Place, fetched
 from training.train import Progress, train
 from training.trained import TrainedModel
 
@@ -47,8 +50,8 @@ class Places:
         servers: Model servers to wait for, `host:port`.
     """
 
-    work: Path
-    models: Path
+    work: Place
+    models: Place
     servers: Sequence[str] = ()
 
 
@@ -57,37 +60,41 @@ def run_model(
     dataset: Dataset,
     places: Places,
     on_progress: Callable[[Progress], None] | None = None,
-    since: Path | None = None,
+    since: Place | None = None,
 ) -> ModelRun:
     """Trains one model and publishes it if the gate lets it pass; `since` is as of `training.train.train`.
 
     Raises:
         ConfigError: The data lack what the configuration needs.
         TrainedError: The work folder holds a finished run of this model.
+        DataError: A remote folder cannot be reached, read or written.
         ExportError: What the SavedModel answers differs from the model in memory.
         PublishError: It could not be published.
     """
-    directory = places.work / config.model
-    trained = train(
-        config,
-        dataset.split.training,
-        dataset.split.validation,
-        directory,
-        encodings=encodings_of(dataset.catalog.features),
-        visits=dataset.enters,
-        since=since,
-        rooms=dataset.rooms,
-        on_progress=on_progress,
-    )
-    assessment = assess(trained, dataset)
-    base_path = places.models / config.model
-    decision = gate(trained, assessment, dataset, base_path)
-    if not decision.accepted:
-        return ModelRun(assessment, decision, None)
-    saved = directory / "saved_model"
-    export_model(trained, saved, dataset)
-    published = publish(saved, base_path, config.model, _provenance(assessment, dataset), servers=places.servers)
-    return ModelRun(assessment, decision, published)
+    with (
+        run_folder(places.work / config.model, on_progress) as (directory, told),
+        fetched(since) if since else nullcontext() as earlier,
+    ):
+        trained = train(
+            config,
+            dataset.split.training,
+            dataset.split.validation,
+            directory,
+            encodings=encodings_of(dataset.catalog.features),
+            visits=dataset.enters,
+            since=earlier,
+            rooms=dataset.rooms,
+            on_progress=told,
+        )
+        assessment = assess(trained, dataset)
+        base_path = places.models / config.model
+        decision = gate(trained, assessment, dataset, base_path)
+        if not decision.accepted:
+            return ModelRun(assessment, decision, None)
+        saved = directory / "saved_model"
+        export_model(trained, saved, dataset)
+        published = publish(saved, base_path, config.model, _provenance(assessment, dataset), servers=places.servers)
+        return ModelRun(assessment, decision, published)
 
 
 def export_model(trained: TrainedModel, directory: Path, dataset: Dataset) -> float:

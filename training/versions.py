@@ -9,7 +9,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-_CLAIMS = ".versions"
+CLAIMS = ".versions"
 
 CopyFile = Callable[[str, str], object]
 
@@ -31,7 +31,7 @@ def claim(base_path: Path) -> int:
     Raises:
         PublishError: The base path cannot be written.
     """
-    claims = base_path / _CLAIMS
+    claims = base_path / CLAIMS
     try:
         claims.mkdir(parents=True, exist_ok=True)
         while True:

@@ -4,7 +4,6 @@ import argparse
 import json
 import sys
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
@@ -12,6 +11,7 @@ from rich.table import Table
 from feature_service.features.catalog import build_catalog
 from feature_service.features.schema import Feature
 from feature_service.settings import load
+from serving.commands.arguments import local_path
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Row:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the arguments."""
-    parser.add_argument("--settings", type=Path, help="settings file, for a platform's own attributes")
+    parser.add_argument("--settings", type=local_path, help="settings file, for a platform's own attributes")
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 

@@ -12,20 +12,22 @@ Examples:
 import argparse
 import json
 import sys
-from pathlib import Path
 
 from rich.console import Console
 
 from feature_service.features.catalog import build_catalog
 from feature_service.rebuild import LOG_FOLDER, backfill, rebuild
 from feature_service.settings import load
+from serving.commands.arguments import local_path
 from serving.verbs import UserError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the arguments."""
-    parser.add_argument("--data", type=Path, required=True, help="folder of the event log and the store")
-    parser.add_argument("--settings", type=Path, help="settings file, for the store and a platform's own attributes")
+    parser.add_argument("--data", type=local_path, required=True, help="folder of the event log and the store")
+    parser.add_argument(
+        "--settings", type=local_path, help="settings file, for the store and a platform's own attributes"
+    )
     parser.add_argument("--since", type=int, metavar="POSITION", help="only fill in what the records lack, from there")
     parser.add_argument("--json", action="store_true", help="print JSON, and no progress")
 

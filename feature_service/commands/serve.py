@@ -12,13 +12,13 @@ import asyncio
 import gc
 import logging
 import signal
-from pathlib import Path
 
 from threadpoolctl import threadpool_limits  # pyright: ignore[reportMissingTypeStubs]
 
 from feature_service.boot import booted
 from feature_service.server import start_server
 from feature_service.settings import Settings, load
+from serving.commands.arguments import local_path
 
 GRACE_S = 10.0
 """How long requests in flight may take to finish after SIGTERM."""
@@ -27,11 +27,11 @@ GRACE_S = 10.0
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the arguments."""
     parser.add_argument("--address", default="127.0.0.1:8600", help="listen here; port 0 takes a free one")
-    parser.add_argument("--data", type=Path, required=True, help="folder of the event log and the store")
+    parser.add_argument("--data", type=local_path, required=True, help="folder of the event log and the store")
     parser.add_argument("--model-server", action="append", default=[], metavar="HOST:PORT", help="may be repeated")
-    parser.add_argument("--settings", type=Path, help="settings file; what it does not name has its default")
+    parser.add_argument("--settings", type=local_path, help="settings file; what it does not name has its default")
     parser.add_argument("--as-of", choices=["log"], help="start the clock at the log's end, for imported histories")
-    parser.add_argument("--port-file", type=Path, help="write the port here once the service is ready")
+    parser.add_argument("--port-file", type=local_path, help="write the port here once the service is ready")
 
 
 def run(arguments: argparse.Namespace) -> int:

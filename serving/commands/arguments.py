@@ -37,8 +37,23 @@ def whole(text: str) -> int:
     return int(text)
 
 
+def local_path(text: str) -> Path:
+    """Reads a path of this machine's, for `type=`.
+
+    Raises:
+        ArgumentTypeError: It is a URI of something else.
+    """
+    scheme, found, rest = text.partition("://")
+    if found and scheme != "file":
+        raise argparse.ArgumentTypeError(f"expected a path on this machine, received {text!r}")
+    return Path(rest if found else text)
+
+
 def add_config(parser: argparse.ArgumentParser) -> None:
     """Adds `--config`, the model list."""
     parser.add_argument(
-        "--config", type=Path, default=model_list.CONFIG_PATH, help="model list (default serving/config/models.config)"
+        "--config",
+        type=local_path,
+        default=model_list.CONFIG_PATH,
+        help="model list (default serving/config/models.config)",
     )

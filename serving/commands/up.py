@@ -8,7 +8,7 @@ import argparse
 from pathlib import Path
 
 from serving import model_list
-from serving.commands.arguments import add_config
+from serving.commands.arguments import add_config, local_path
 from serving.launch import Flag, exec_model_server
 from serving.verbs import UserError
 
@@ -16,7 +16,9 @@ from serving.verbs import UserError
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the verb's arguments."""
     add_config(parser)
-    parser.add_argument("--models", type=Path, help="models directory: the config's /models paths are moved there")
+    parser.add_argument(
+        "--models", type=local_path, help="models directory: the config's /models paths are moved there"
+    )
     parser.add_argument("--port", type=int, default=8500, help="gRPC port (default 8500)")
     parser.add_argument("--rest-port", type=int, help="REST port (default: no REST API)")
     parser.add_argument(

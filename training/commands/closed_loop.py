@@ -21,6 +21,7 @@ import numpy as np
 
 from feature_service import settings as service_settings
 from feature_service.settings import arm_of
+from serving.commands.arguments import local_path
 from serving.launch import start_model_server
 from serving.verbs import UserError
 from training.closed_loop.history import History, assign, fresh_service_data, live_through, loop_world
@@ -29,6 +30,7 @@ from training.closed_loop.measures import MEASURES, ArmMeasure, Comparison, comp
 from training.closed_loop.policies import oracle
 from training.closed_loop.stack import Clock, served
 from training.commands.demo import verb
+from training.commands.local_paths import local_paths
 from training.commands.progress import counter
 from training.data.samples_io import read_sample_about
 from training.data.simulation.identity import user_id
@@ -37,6 +39,7 @@ from training.data.simulation.settings import DAY_MS, Effects, SimulationSetting
 from training.demo import DemoFolders, models_for, write_models_config
 from training.report import print_tables, table_console
 from training.report_tables import ReportTable
+from training.storage import place
 
 POPULARITY, ORACLE, STACK = "popularity", "oracle", "onair"
 _DEFAULTS = SimulationSettings(days=2.0)
@@ -46,9 +49,9 @@ _TITLES = {"watch_s": "watched, s", "gifts": "gifts, coins", "slates": "slates",
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the arguments."""
-    parser.add_argument("--work", type=Path, required=True, help="folder of the log, models and runs")
+    parser.add_argument("--work", type=local_path, required=True, help="folder of the log, models and runs")
     parser.add_argument("--hours", type=float, default=24.0, help="length of the loop (default %(default)s)")
-    parser.add_argument("--settings", type=Path, help="settings of the service; default those of the sample set")
+    parser.add_argument("--settings", type=place, help="settings of the service; default those of the sample set")
     for name, kind, text in (
         ("users", int, "viewers"),
         ("streamers", int, "streamers, newcomers included"),
@@ -58,9 +61,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default = getattr(_DEFAULTS, name)
         parser.add_argument(f"--{name}", type=kind, default=default, help=f"{text} (default %(default)s)")
     parser.add_argument("--without", action="append", default=[], choices=_EFFECTS, help="an effect to turn off")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write all numbers there")
+    parser.add_argument("--json", type=place, metavar="FILE", help="write all numbers there")
 
 
+@local_paths(read=("settings",), write=("json",))
 def run(arguments: argparse.Namespace) -> int:
     """Runs the loop, and prints the table."""
     if not arguments.hours > 0:

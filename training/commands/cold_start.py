@@ -16,11 +16,13 @@ from dataclasses import asdict, fields, replace
 from pathlib import Path
 
 from serving.verbs import UserError
+from training.commands.local_paths import local_paths
 from training.commands.progress import steps
 from training.compare.cold_start_worlds import cold_start, cold_start_tables
 from training.data.simulation.settings import Effects, SimulationSettings
 from training.report import print_tables, table_console
 from training.run_config import load_config
+from training.storage import place
 
 CONFIG = Path(__file__).resolve().parent.parent / "configs" / "two_tower.toml"
 _DEFAULTS = SimulationSettings()
@@ -29,8 +31,8 @@ _EFFECTS = tuple(field.name for field in fields(Effects))
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the arguments."""
-    parser.add_argument("--work", type=Path, required=True, help="folder of logs, samples and training runs")
-    parser.add_argument("--config", type=Path, default=CONFIG, help="the two-tower's run, TOML; default the demo's")
+    parser.add_argument("--work", type=place, required=True, help="folder of logs, samples and training runs")
+    parser.add_argument("--config", type=place, default=CONFIG, help="the two-tower's run, TOML; default the demo's")
     parser.add_argument("--worlds", type=int, default=6, help="how many, a seed each (default %(default)s)")
     for name, text in (
         ("users", "viewers"),
@@ -41,9 +43,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         flag, kind = f"--{name}", type(default)
         parser.add_argument(flag, type=kind, default=default, help=f"{text} of a world (default %(default)s)")
     parser.add_argument("--without", action="append", default=[], choices=_EFFECTS, help="an effect to turn off")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write all numbers there")
+    parser.add_argument("--json", type=place, metavar="FILE", help="write all numbers there")
 
 
+@local_paths(read=("config",), write=("json",), keep=("work",))
 def run(arguments: argparse.Namespace) -> int:
     """Compares, and prints the tables."""
     if arguments.worlds < 1:

@@ -37,6 +37,7 @@ from tempfile import TemporaryDirectory
 from serving.verbs import UserError
 from training.commands.compare_ranking import add_ranking_arguments, run_ranking
 from training.commands.fractions import add_fractions
+from training.commands.local_paths import local_paths
 from training.commands.progress import steps
 from training.compare.live import live_protocol
 from training.compare.liverec import liverec_protocols
@@ -49,6 +50,7 @@ from training.compare.tables import cost_table, ncf_json, ncf_report, notes, qua
 from training.data.dataset import Dataset
 from training.models.recall import RECALL
 from training.report import print_tables, table_console
+from training.storage import place, stored
 
 PROTOCOLS = {"recall": ("live", "liverec", "ncf"), "ranking": ("samples", "kuairand", "census")}
 """By what is compared; the first is the default."""
@@ -58,19 +60,20 @@ FIRST_SEED = 17
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the arguments."""
     parser.add_argument("what", choices=tuple(PROTOCOLS), help="what is compared")
-    parser.add_argument("--data", type=Path, required=True, help="sample set (live, samples), or the raw data")
+    parser.add_argument("--data", type=place, required=True, help="sample set (live, samples), or the raw data")
     every = [protocol for protocols in PROTOCOLS.values() for protocol in protocols]
     parser.add_argument("--protocol", choices=every, help="default live for recall, samples for ranking")
-    parser.add_argument("--work", type=Path, help="folder of the training runs; default a temporary one")
+    parser.add_argument("--work", type=place, help="folder of the training runs; default a temporary one")
     parser.add_argument("--model", action="append", help="may be repeated; default all")
     parser.add_argument("--budget", type=int, default=100, help="recall: candidates of the merge and each channel; 100")
     add_ranking_arguments(parser)
     parser.add_argument("--seeds", type=int, default=3, help="how many times all is trained; default 3")
     add_fractions(parser)
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write all numbers there")
-    parser.add_argument("--plots", type=Path, metavar="DIR", help="draw what is measured")
+    parser.add_argument("--json", type=place, metavar="FILE", help="write all numbers there")
+    parser.add_argument("--plots", type=place, metavar="DIR", help="draw what is measured")
 
 
+@local_paths(read=("data",), write=("json",), keep=("work",))
 def run(arguments: argparse.Namespace) -> int:
     """Compares, and prints the tables."""
     for name in ("budget", "seeds"):
@@ -94,8 +97,11 @@ def run(arguments: argparse.Namespace) -> int:
     console = table_console()
     for comparison in found:
         print_tables(console, [*quality_tables(comparison), cost_table(comparison)], notes(comparison))
-        for path in draw_comparison(comparison, arguments.plots) if arguments.plots else ():
-            console.print(f"plot: {path}", highlight=False)
+        if arguments.plots:
+            with stored(arguments.plots) as folder:
+                names = [path.name for path in draw_comparison(comparison, folder)]
+            for name in names:
+                console.print(f"plot: {arguments.plots / name}", highlight=False)
     _write(arguments.json, [to_json(comparison) for comparison in found])
     return 0
 

@@ -17,6 +17,7 @@ from training.compare.ranking.settings import Settings
 from training.compare.ranking.tables import cost_table, difference_tables, head_tables, notes, to_json
 from training.data.dataset import Dataset
 from training.report import print_tables, table_console
+from training.storage import stored
 
 
 def add_ranking_arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,8 +42,11 @@ def run_ranking(arguments: argparse.Namespace, first_seed: int) -> int:
     console = table_console()
     tables = [*head_tables(comparison), cost_table(comparison), *difference_tables(comparison)]
     print_tables(console, tables, notes(comparison))
-    for path in draw_rankers(comparison, arguments.plots) if arguments.plots else ():
-        console.print(f"plot: {path}", highlight=False)
+    if arguments.plots:
+        with stored(arguments.plots) as folder:
+            names = [path.name for path in draw_rankers(comparison, folder)]
+        for name in names:
+            console.print(f"plot: {arguments.plots / name}", highlight=False)
     if arguments.json:
         arguments.json.write_text(json.dumps(to_json(comparison), indent=1) + "\n", encoding="utf-8")
     return 0

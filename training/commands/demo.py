@@ -15,13 +15,13 @@ import shlex
 import sys
 import time
 from collections.abc import Sequence
-from pathlib import Path
 
 from rich.console import Console
 
 from feature_service.client import FeatureServiceClient
 from feature_service.commands.ask import slate_table
 from protos.onair.v1 import recommendation_pb2 as pb
+from serving.commands.arguments import local_path
 from serving.verbs import UserError
 from training.commands.fractions import add_fractions
 from training.data.samples_io import read_sample_about
@@ -33,7 +33,7 @@ ASK_TIMEOUT_S = 5.0
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the arguments."""
-    parser.add_argument("--out", type=Path, required=True, help="the demo's folder; must not exist")
+    parser.add_argument("--out", type=local_path, required=True, help="the demo's folder; must not exist")
     parser.add_argument("--log", help="URI of an event log of yours; default: a simulated one")
     add_fractions(parser)
     parser.add_argument("-k", type=int, default=8, help="length of the slates (default %(default)s)")

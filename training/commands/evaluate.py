@@ -13,14 +13,15 @@ import argparse
 import json
 import sys
 from dataclasses import asdict
-from pathlib import Path
 
 from serving.verbs import UserError
 from training.assess import assess
 from training.commands.fractions import add_fractions
+from training.commands.local_paths import local_paths
 from training.data.dataset import Dataset
 from training.report import print_report, table_console, write_report
 from training.run import evaluation
+from training.storage import place, stored
 from training.trained import load_trained
 
 
@@ -30,15 +31,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--run",
         action="append",
-        type=Path,
+        type=place,
         required=True,
         help="folder of a run, which is named after it; may be repeated",
     )
-    parser.add_argument("--out", type=Path, required=True, help="folder of the report")
+    parser.add_argument("--out", type=place, required=True, help="folder of the report")
     add_fractions(parser)
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
+@local_paths(read=("run",))
 def run(arguments: argparse.Namespace) -> int:
     """Evaluates."""
     runs = {directory.resolve().name: directory for directory in arguments.run}
@@ -47,11 +49,12 @@ def run(arguments: argparse.Namespace) -> int:
         raise UserError(f"--run: expected folders of different names, received {names}")
     dataset = Dataset.read(arguments.samples, tuple(arguments.fractions))
     found = evaluation(dataset, [assess(load_trained(runs[name]), dataset, name) for name in runs])
-    path = write_report(found, arguments.out)
+    with stored(arguments.out) as folder:
+        report = write_report(found, folder).name
     if arguments.json:
         json.dump(asdict(found), sys.stdout, indent=1)
         sys.stdout.write("\n")
     else:
         print_report(found, table_console())
-        sys.stdout.write(f"report: {path}\n")
+        sys.stdout.write(f"report: {arguments.out / report}\n")
     return 0

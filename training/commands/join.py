@@ -11,22 +11,24 @@ Examples:
 
 import argparse
 from dataclasses import asdict
-from pathlib import Path
 
 from feature_service.features.catalog import build_catalog
 from feature_service.settings import load
+from serving.commands.arguments import local_path
 from training.commands.answer import answer
+from training.commands.local_paths import local_paths
 from training.commands.progress import counters
 from training.data.served_join import join_served
 from training.heads import HEAD_NAMES
+from training.storage import place
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the arguments."""
-    parser.add_argument("--log", type=Path, required=True, help="the service's event log, <data>/log")
-    parser.add_argument("--served", type=Path, required=True, help="its served log, <data>/served")
+    parser.add_argument("--log", type=local_path, required=True, help="the service's event log, <data>/log")
+    parser.add_argument("--served", type=local_path, required=True, help="its served log, <data>/served")
     parser.add_argument("--samples", required=True, help="URI of a directory without samples")
-    parser.add_argument("--settings", type=Path, help="the service's settings file")
+    parser.add_argument("--settings", type=place, help="the service's settings file")
     parser.add_argument("--history", help="URI of the event log from which the service was seeded, if it was")
     parser.add_argument(
         "--heads", nargs="+", metavar="HEAD", help=f"of {', '.join(HEAD_NAMES)}; default all that have labels"
@@ -35,6 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print JSON, and no progress")
 
 
+@local_paths(read=("settings",))
 def run(arguments: argparse.Namespace) -> int:
     """Joins."""
     settings = load(arguments.settings)

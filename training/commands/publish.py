@@ -14,15 +14,17 @@ from dataclasses import asdict
 from pathlib import Path
 
 from serving.verbs import UserError
+from training.commands.local_paths import local_paths
 from training.manifest import Provenance, git_revision
 from training.publish import KEEP, TIMEOUT_S, Published, publish
+from training.storage import place
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the arguments."""
-    parser.add_argument("--saved-model", type=Path, required=True, help="folder of the SavedModel")
+    parser.add_argument("--saved-model", type=place, required=True, help="folder of the SavedModel")
     add_target(parser)
-    parser.add_argument("--metrics", type=Path, help="JSON file of numbers by name, for the manifest")
+    parser.add_argument("--metrics", type=place, help="JSON file of numbers by name, for the manifest")
     parser.add_argument("--catalogue", default="", help="fingerprint of the feature catalogue, for the manifest")
     parser.add_argument("--data-from-ms", type=int, default=0, help="start of the training data, for the manifest")
     parser.add_argument("--data-until-ms", type=int, default=0, help="end of the training data, for the manifest")
@@ -30,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def add_target(parser: argparse.ArgumentParser) -> None:
     """Declares where a version goes, and who has to serve it."""
-    parser.add_argument("--models", type=Path, required=True, help="folder of the models' base paths")
+    parser.add_argument("--models", type=place, required=True, help="folder of the models' base paths")
     parser.add_argument("--name", required=True, help="served name of the model")
     parser.add_argument("--server", action="append", default=[], metavar="HOST:PORT", help="wait until it serves")
     parser.add_argument("--timeout", type=float, default=TIMEOUT_S, metavar="S", help="default %(default)s s")
@@ -38,6 +40,7 @@ def add_target(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
+@local_paths(read=("saved_model", "metrics"))
 def run(arguments: argparse.Namespace) -> int:
     """Publishes."""
     metrics = read_metrics(arguments.metrics) if arguments.metrics else {}
@@ -81,7 +84,7 @@ def read_metrics(path: Path) -> dict[str, float | None]:
 def tell(published: Published, *, as_json: bool) -> int:
     """Prints what happened; the status is 1 when a server does not have the version."""
     if as_json:
-        json.dump(asdict(published), sys.stdout, indent=1, default=str)
+        json.dump(asdict(published) | {"path": published.path}, sys.stdout, indent=1, default=str)
         sys.stdout.write("\n")
     else:
         sys.stdout.write("\n".join(published.lines()) + "\n")

@@ -10,14 +10,15 @@ Examples:
 
 import argparse
 from dataclasses import asdict
-from pathlib import Path
 
 from feature_service.settings import load
 from training.commands.answer import answer
+from training.commands.local_paths import local_paths
 from training.commands.progress import counter
 from training.data.about import read_about
 from training.data.sample_set import ALL_FEATURES, build_samples
 from training.heads import HEAD_NAMES
+from training.storage import place
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,10 +36,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--heads", nargs="+", metavar="HEAD", help=f"of {', '.join(HEAD_NAMES)}; default all that have labels"
     )
     parser.add_argument("--delays", action="store_true", help="keep how late each label came, for train --late-labels")
-    parser.add_argument("--settings", type=Path, help="settings file of the service, for attributes declared there")
+    parser.add_argument("--settings", type=place, help="settings file of the service, for attributes declared there")
     parser.add_argument("--json", action="store_true", help="print JSON, and no progress")
 
 
+@local_paths(read=("settings",))
 def run(arguments: argparse.Namespace) -> int:
     """Replays."""
     settings = load(arguments.settings) if arguments.settings else None

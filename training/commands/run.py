@@ -20,11 +20,13 @@ from dataclasses import asdict
 from pathlib import Path
 
 from training.commands.fractions import add_fractions
+from training.commands.local_paths import local_paths
 from training.commands.progress import epochs
 from training.data.dataset import Dataset
 from training.report import print_report, table_console, write_report
 from training.run import ModelRun, Places, evaluation, run_model
 from training.run_config import is_solved, load_config
+from training.storage import Place, place, stored
 
 CONFIGS = Path(__file__).resolve().parent.parent / "configs"
 MODELS = ("two_tower", "item_cf", "mf", "neumf", "esmm", "mmoe")
@@ -33,18 +35,19 @@ MODELS = ("two_tower", "item_cf", "mf", "neumf", "esmm", "mmoe")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the arguments."""
     parser.add_argument("--samples", required=True, help="URI of the sample set")
-    parser.add_argument("--work", type=Path, required=True, help="folder of the training runs and the report")
-    parser.add_argument("--models", type=Path, required=True, help="folder of the models' base paths")
+    parser.add_argument("--work", type=place, required=True, help="folder of the training runs and the report")
+    parser.add_argument("--models", type=place, required=True, help="folder of the models' base paths")
     parser.add_argument("--model", action="append", metavar="NAME", help=f"may be repeated; default {' '.join(MODELS)}")
-    parser.add_argument("--config", action="append", type=Path, metavar="FILE", help="a configuration of your own")
+    parser.add_argument("--config", action="append", type=place, metavar="FILE", help="a configuration of your own")
     add_fractions(parser)
     parser.add_argument(
-        "--since", type=Path, metavar="WORK", help="--work of an earlier run, for solved models to go on"
+        "--since", type=place, metavar="WORK", help="--work of an earlier run, for solved models to go on"
     )
     parser.add_argument("--server", action="append", default=[], metavar="HOST:PORT", help="wait until it serves")
     parser.add_argument("--json", action="store_true", help="print JSON, and no progress")
 
 
+@local_paths(read=("config",))
 def run(arguments: argparse.Namespace) -> int:
     """Runs the models one after the other."""
     names = arguments.model or ([] if arguments.config else MODELS)
@@ -57,19 +60,20 @@ def run(arguments: argparse.Namespace) -> int:
             since = arguments.since / config.model if arguments.since and is_solved(config) else None
             runs.append(run_model(config, dataset, places, progress, since))
     found = evaluation(dataset, [each.assessment for each in runs])
-    path = write_report(found, arguments.work / "report")
+    with stored(arguments.work / "report") as folder:
+        report = write_report(found, folder).name
     if arguments.json:
         json.dump([_summary(each) for each in runs], sys.stdout, indent=1)
         sys.stdout.write("\n")
     else:
         print_report(found, table_console())
-        _print(runs, path)
+        _print(runs, arguments.work / "report" / report)
     return int(
         not all(each.decision.accepted and (each.published is None or each.published.available) for each in runs)
     )
 
 
-def _print(runs: Sequence[ModelRun], report: Path) -> None:
+def _print(runs: Sequence[ModelRun], report: Place) -> None:
     for each in runs:
         verdict = "accepted" if each.decision.accepted else "refused"
         lines = [f"gate: {each.assessment.name} {verdict}", *each.decision.reasons, *each.decision.notes]

@@ -10,24 +10,27 @@ Example:
 import argparse
 import json
 import sys
-from pathlib import Path
 
 from feature_service.settings import load
+from serving.commands.arguments import local_path
+from training.commands.local_paths import local_paths
 from training.commands.progress import counter
 from training.data.dataset import catalog_of_set
 from training.data.samples_io import read_sample_about
 from training.seed import seed
+from training.storage import place
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the arguments."""
     parser.add_argument("--log", required=True, help="URI of the event log")
     parser.add_argument("--samples", required=True, help="sample set of that log; its settings say the catalogue")
-    parser.add_argument("--data", type=Path, required=True, help="the folder; must hold no service data yet")
-    parser.add_argument("--settings", type=Path, help="settings file of the service, for a store that lies elsewhere")
+    parser.add_argument("--data", type=local_path, required=True, help="the folder; must hold no service data yet")
+    parser.add_argument("--settings", type=place, help="settings file of the service, for a store that lies elsewhere")
     parser.add_argument("--json", action="store_true", help="print JSON, and no progress")
 
 
+@local_paths(read=("settings",))
 def run(arguments: argparse.Namespace) -> int:
     """Seeds the folder."""
     about = read_sample_about(arguments.samples)

@@ -15,26 +15,28 @@ import argparse
 import json
 from dataclasses import asdict
 from datetime import UTC, datetime
-from pathlib import Path
 
 from feature_service.features.catalog import build_catalog
 from feature_service.features.layout import Layout
 from feature_service.served.slate import ServedSlate
 from feature_service.settings import load
+from serving.commands.arguments import local_path
 from serving.verbs import UserError
+from training.commands.local_paths import local_paths
 from training.commands.progress import counter
 from training.data.service_log import first_position, newest_served
 from training.drift import Drift, KeptSlates, Window, measure_drift
 from training.report import print_tables, table_console
 from training.report_tables import ReportTable
 from training.skew import Skew, measure_skew
+from training.storage import place
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the arguments."""
-    parser.add_argument("--log", type=Path, required=True, help="the service's event log, <data>/log")
-    parser.add_argument("--served", type=Path, required=True, help="its served log, <data>/served")
-    parser.add_argument("--settings", type=Path, help="the service's settings file")
+    parser.add_argument("--log", type=local_path, required=True, help="the service's event log, <data>/log")
+    parser.add_argument("--served", type=local_path, required=True, help="its served log, <data>/served")
+    parser.add_argument("--settings", type=place, help="the service's settings file")
     parser.add_argument("--history", help="URI of the event log from which the service was seeded, if it was")
     parser.add_argument(
         "--windows",
@@ -42,9 +44,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FROM/TO",
         help="of the drift, ISO 8601 times in UTC; default the first and the second half",
     )
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write all numbers there")
+    parser.add_argument("--json", type=place, metavar="FILE", help="write all numbers there")
 
 
+@local_paths(read=("settings",), write=("json",))
 def run(arguments: argparse.Namespace) -> int:
     """Compares; 1 if anything differs."""
     settings = load(arguments.settings)

@@ -17,10 +17,10 @@ Examples:
 import argparse
 import json
 import sys
-from pathlib import Path
 
 from serving.verbs import UserError
 from training.commands.fractions import add_fractions
+from training.commands.local_paths import local_paths
 from training.commands.progress import epochs
 from training.data.dataset import Dataset
 from training.distribution import Workers
@@ -28,15 +28,17 @@ from training.layers.fitted import encodings_of
 from training.models import MODELS
 from training.models.ranking.gbdt_lr import GbdtLr
 from training.run_config import load_config
+from training.run_folder import run_folder
+from training.storage import Remote, place
 from training.train import train
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the arguments."""
     parser.add_argument("--samples", required=True, help="URI of the sample set")
-    parser.add_argument("--config", type=Path, required=True, help="the run's configuration, TOML")
-    parser.add_argument("--out", type=Path, required=True, help="the run's folder")
-    parser.add_argument("--since", type=Path, metavar="RUN", help="folder of an earlier run of a solved model")
+    parser.add_argument("--config", type=place, required=True, help="the run's configuration, TOML")
+    parser.add_argument("--out", type=place, required=True, help="the run's folder")
+    parser.add_argument("--since", type=place, metavar="RUN", help="folder of an earlier run of a solved model")
     parser.add_argument(
         "--late-labels", action="store_true", help="train on samples whose windows are not over too, corrected"
     )
@@ -44,24 +46,30 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print the history as JSON, and no progress")
 
 
+@local_paths(read=("config", "since"))
 def run(arguments: argparse.Namespace) -> int:
     """Trains."""
     config = load_config(arguments.config)
     if arguments.late_labels and issubclass(MODELS[config.model], GbdtLr):  # Trees are grown on labels of 0 and 1.
         raise UserError(f"--late-labels: expected a model that learns by gradient alone, received {config.model}")
     workers = Workers.of_environment()
+    if workers.count > 1 and isinstance(arguments.out, Remote):
+        raise UserError(f"--out: expected a local folder that all workers see, received {arguments.out}")
     dataset = Dataset.read(arguments.samples, tuple(arguments.fractions), late_labels=arguments.late_labels)
-    with epochs(config.model, quiet=arguments.json) as progress:
+    with (
+        epochs(config.model, quiet=arguments.json) as progress,
+        run_folder(arguments.out, progress) as (folder, told),
+    ):
         trained = train(
             config,
             dataset.split.training,
             dataset.split.validation,
-            arguments.out,
+            folder,
             encodings=encodings_of(dataset.catalog.features),
             visits=dataset.enters,
             since=arguments.since,
             rooms=dataset.rooms,
-            on_progress=progress,
+            on_progress=told,
             workers=workers,
         )
     if arguments.json:

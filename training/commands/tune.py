@@ -15,17 +15,18 @@ import json
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
-from pathlib import Path
 
 from feature_service import settings as service_settings
 from serving.verbs import UserError
 from training.commands.fractions import add_fractions
+from training.commands.local_paths import local_paths
 from training.commands.progress import counter, steps
 from training.data.dataset import Dataset
 from training.heads import HEAD_NAMES
 from training.models.ranking import Ranker
 from training.report import print_tables, table_console
 from training.report_tables import ReportTable
+from training.storage import place
 from training.trained import load_trained
 from training.tuning.fusion import STEPS, Part, Tuned, tune
 from training.tuning.off_policy import OffPolicy
@@ -39,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the arguments."""
     parser.add_argument("what", choices=["fusion"], help="what to tune")
     parser.add_argument("--samples", required=True, help="URI of the sample set")
-    parser.add_argument("--run", type=Path, required=True, help="folder of a ranker's run")
+    parser.add_argument("--run", type=place, required=True, help="folder of a ranker's run")
     parser.add_argument(
         "--objective",
         action="append",
@@ -47,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="HEAD=WORTH",
         help="what an outcome is worth: watch_time by the second, gift_value by the coin; may be repeated",
     )
-    parser.add_argument("--settings", type=Path, help="settings of the service; default its defaults")
+    parser.add_argument("--settings", type=place, help="settings of the service; default its defaults")
     parser.add_argument("--scene", default="", help="whose weights to start from (default: the default scene)")
     parser.add_argument("--trials", type=int, default=150, help="candidates a round, of two (default %(default)s)")
     parser.add_argument("--requests", type=int, default=4_000, help="logged requests of a part (default %(default)s)")
@@ -56,6 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
+@local_paths(read=("run", "settings"))
 def run(arguments: argparse.Namespace) -> int:
     """Tunes, and prints the weights."""
     for name in ("trials", "requests"):

@@ -1,5 +1,6 @@
 """Where an event log lies: URIs of local folders, HDFS and S3 as pyarrow filesystems."""
 
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +12,7 @@ from pyarrow import fs
 from training.data.errors import DataError
 
 SCHEMES = ("file", "hdfs", "s3")
+_CONNECT_TIMEOUT_S = 10.0
 
 
 def locate(uri: str | Path) -> tuple[fs.FileSystem, str]:
@@ -77,7 +79,8 @@ def reachable(uri: str | Path) -> Iterator[None]:
 
 def first_line(error: BaseException) -> str:
     """The first line of an error's message, for one-line reports."""
-    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    text = str(error).strip().replace("\\n", "\n")  # HDFS quotes the stack of its Java error.
+    return text.splitlines()[0] if text else type(error).__name__
 
 
 def _is_shard(name: str) -> bool:
@@ -86,12 +89,14 @@ def _is_shard(name: str) -> bool:
 
 def _hdfs(uri: str) -> tuple[fs.FileSystem, str]:
     try:
-        from hdfs_native.fsspec import HdfsFileSystem  # pyright: ignore[reportMissingImports]
+        from hdfs_native.fsspec import HdfsFileSystem
     except ImportError as error:
         raise DataError(
-            f"{uri}: hdfs:// needs the packages hdfs-native and fsspec (pip install hdfs-native fsspec)"
+            f"{uri}: hdfs:// needs the packages hdfs-native and fsspec (pip install 'onair[hdfs]')"
         ) from error
     parts = urlsplit(uri)
     with reachable(uri):
+        if parts.hostname and parts.port:  # The client itself tries for minutes to reach what is not there.
+            socket.create_connection((parts.hostname, parts.port), _CONNECT_TIMEOUT_S).close()
         filesystem = HdfsFileSystem(host=parts.hostname, port=parts.port)
     return fs.PyFileSystem(fs.FSSpecHandler(filesystem)), parts.path
