@@ -11,7 +11,7 @@ References:
     Siddiqi, "Credit Risk Scorecards" (Wiley 2006), chapter 9: the index and its usual bounds.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from feature_service.features.layout import Layout
 from feature_service.served.slate import ServedSlate
+from training.data.samples import Samples
 
 MAX_SLATES = 4_096
 """Slates that are kept, some 60 MB; of more, every second, fourth and so on."""
@@ -111,10 +112,14 @@ def measure_drift(windows: tuple[Window, Window], kept: Sequence[KeptSlates]) ->
         ]
         for start, stop in windows
     )
-    before, after = _values(first), _values(second)
-    found = [_drift(spec, before[spec], after[spec]) for spec in before if spec in after]
-    ordered = sorted(found, key=lambda each: (-each.drift, each.spec))
-    return Drift(windows, (len(first), len(second)), tuple(ordered))
+    return Drift(windows, (len(first), len(second)), _drifts(_values(first), _values(second)))
+
+
+def sample_drift(before: Samples, after: Samples) -> tuple[FeatureDrift, ...]:
+    """The drift from some samples to others of the same layout, most drifted first; none where one has no slate."""
+    if not (len(before.slates.user) and len(after.slates.user)):
+        return ()
+    return _drifts(_sample_values(before), _sample_values(after))
 
 
 def stability_index(first: NDArray[Any], second: NDArray[Any]) -> float:
@@ -139,12 +144,28 @@ def unseen_share(first: NDArray[Any], second: NDArray[Any]) -> float:
     return float((~np.isin(ids, np.unique(first))).mean()) if len(ids) else 0.0
 
 
+def _drifts(before: Mapping[str, NDArray[Any]], after: Mapping[str, NDArray[Any]]) -> tuple[FeatureDrift, ...]:
+    """Of the features, by spec, that both have."""
+    found = [_drift(spec, before[spec], after[spec]) for spec in before if spec in after]
+    return tuple(sorted(found, key=lambda each: (-each.drift, each.spec)))
+
+
 def _drift(spec: str, first: NDArray[Any], second: NDArray[Any]) -> FeatureDrift:
     """Of values [n, width] and [m, width]."""
     if first.dtype.kind == "i":
         return FeatureDrift(spec, "unseen", unseen_share(first.ravel(), second.ravel()))
     numbers = [stability_index(first[:, place], second[:, place]) for place in range(first.shape[1])]
     return FeatureDrift(spec, "psi", max(numbers))
+
+
+def _sample_values(samples: Samples) -> dict[str, NDArray[Any]]:
+    """The values of each feature, [n, width], by spec."""
+    tensors = samples.slates.tensors | samples.candidates.tensors
+    return {
+        column.spec: tensors[tensor.name].reshape(-1, tensor.width)[:, part]
+        for tensor in samples.layout.tensors
+        for column, part in zip(tensor.columns, tensor.slices().values(), strict=True)
+    }
 
 
 def _values(slates: Sequence[tuple[ServedSlate, Layout]]) -> dict[str, NDArray[Any]]:

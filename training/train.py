@@ -116,10 +116,12 @@ def train(
     _require("training", len(training.slates.user))
     _require("validation", len(validation.slates.user))
     seen_until_ms = max(int(part.slates.time_ms.max()) for part in (training, validation))
+    learnt_until_ms = int(validation.slates.time_ms.min())
     if issubclass(kind, SolvedRecall):
-        files = RunFiles(config, blueprint_of(config, layout, encodings, Fitted({}, {}, {}, {})), seen_until_ms)
+        blueprint = blueprint_of(config, layout, encodings, Fitted({}, {}, {}, {}))
+        files = RunFiles(config, blueprint, seen_until_ms, learnt_until_ms)
         with opened(directory, files):
-            return solve(kind, files, visits or _NO_VISITS, int(validation.slates.time_ms.min()), directory, since)
+            return solve(kind, files, visits or _NO_VISITS, learnt_until_ms, directory, since)
     train_examples = Examples.of(kind.examples(training), layout)
     validation_examples = Examples.of(kind.examples(validation), layout)
     _require("training", len(train_examples))
@@ -127,7 +129,7 @@ def train(
     fitted = fit(train_examples.samples, layout, encodings, min_count=config.inputs.min_count)
     if earlier and since:
         fitted = grown(since, fitted, layout)
-    files = RunFiles(config, blueprint_of(config, layout, encodings, fitted), seen_until_ms)
+    files = RunFiles(config, blueprint_of(config, layout, encodings, fitted), seen_until_ms, learnt_until_ms)
     with workers.together(), workers.folder(directory) as folder:
         with opened(directory, files, workers):
             run = _Run(

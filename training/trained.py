@@ -61,11 +61,13 @@ class RunFiles:
         config: The run.
         blueprint: What the data told the model.
         seen_until_ms: Time of the latest slate of training and validation, Unix milliseconds; 0 = none was seen.
+        learnt_until_ms: Labels that were decided later were not learnt from: when the validation slates begin.
     """
 
     config: RunConfig
     blueprint: Blueprint
     seen_until_ms: int = 0
+    learnt_until_ms: int = 0
 
     def write(self, directory: Path) -> None:
         """Writes `run.json` and `fitted.npz`."""
@@ -103,7 +105,7 @@ class RunFiles:
         config = parse_config(table["config"], str(directory / RUN_FILE))
         encodings: Encodings = {name: (Encoding(e), vocabulary) for name, (e, vocabulary) in table["encodings"].items()}
         blueprint = blueprint_of(config, Layout.from_strings(table["layout"]), encodings, fitted)
-        return cls(config, blueprint, table["seen_until_ms"])
+        return cls(config, blueprint, table["seen_until_ms"], table["learnt_until_ms"])
 
     def same_as(self, other: "RunFiles") -> bool:
         """Whether the other run would train the same model on the same samples."""
@@ -126,6 +128,7 @@ class RunFiles:
             "layout": self.blueprint.layout.to_strings(),
             "encodings": encodings,
             "seen_until_ms": self.seen_until_ms,
+            "learnt_until_ms": self.learnt_until_ms,
         }
         return json.loads(json.dumps(description))
 

@@ -6,10 +6,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from feature_service.features.layout import Layout
+from feature_service.features.layout import CANDIDATE_FLOATS, Layout
 from feature_service.features.view import Context
 from feature_service.served.slate import ServedSlate
-from training.drift import KeptSlates, Window, measure_drift, stability_index, unseen_share
+from tests.training.worlds import toy_world
+from training.drift import KeptSlates, Window, measure_drift, sample_drift, stability_index, unseen_share
 
 LAYOUT = Layout.from_strings(
     {"user_ids": ["user.id@1:int64:1"], "candidate_floats": ["room.viewers@1:float32:1", "room.pair@1:float32:2"]}
@@ -110,3 +111,16 @@ def test_one_layout_more_leaves_the_features_that_both_windows_have() -> None:
     selection.offer(other, narrow)
     found = measure_drift((Window(0, 2), Window(2, 3)), [selection])
     assert [(each.spec, each.drift) for each in found.features] == [("user.id@1:int64:1", 1.0)]
+
+
+def test_samples_drift_as_slates_do() -> None:
+    before = toy_world(60, seed=1).samples
+    tensors = before.candidates.tensors
+    louder = tensors | {CANDIDATE_FLOATS: tensors[CANDIDATE_FLOATS] * np.float32(1_000)}
+    after = replace(before, candidates=replace(before.candidates, tensors=louder))
+    found = {each.spec.partition("@")[0]: each for each in sample_drift(before, after)}
+    assert sample_drift(before, after)[0].spec.startswith("room.viewers@")
+    assert found["room.viewers"].drift > 3
+    assert (found["user.id"].measure, found["user.id"].drift) == ("unseen", 0)
+    assert found["user.watched.dwell_s"].drift == pytest.approx(0, abs=1e-6)
+    assert sample_drift(before.between(-2, -1), after) == ()
