@@ -1,6 +1,6 @@
 """The live table: which rooms are on air, over the room records of the state."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import repeat
 
 import numpy as np
@@ -24,7 +24,14 @@ class LiveTable:
     does with a room of which only viewers' events have come: one that was swept before, or was never started.
     """
 
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: State, told_ms: Mapping[int, int] | None = None) -> None:
+        """Lists the rooms of a state.
+
+        Args:
+            state: The records.
+            told_ms: What `told_ms` of an earlier table over these records has said; without it, a room of which only
+                viewers' events have come stays longer.
+        """
         self._state = state
         self._told_ms: dict[int, int] = {}  # Time of the first event of each room's row.
         self._streamer_rows = np.zeros(1, np.intp)
@@ -35,7 +42,13 @@ class LiveTable:
         self._valid_until_ms = -1
         newest_ms = int(state.rooms.fields["lease_until_ms"].max())
         for key in state.rooms:
-            self._register(state.rooms.find(key), newest_ms)
+            self._register(state.rooms.find(key), (told_ms or {}).get(key, newest_ms))
+
+    @property
+    def told_ms(self) -> dict[int, int]:
+        """Time of the first event of each room, by key, Unix milliseconds."""
+        keys = self._state.rooms.fields["key"]
+        return {int(keys[row]): time_ms for row, time_ms in self._told_ms.items()}
 
     def learn(self, event: Event) -> int | None:
         """Follows an event that the state has applied.

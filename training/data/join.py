@@ -57,6 +57,25 @@ class Labels:
 
 
 @dataclass(frozen=True, slots=True)
+class Extent:
+    """How far a log reaches of which a table holds all that matters to some impressions.
+
+    Attributes:
+        known_ms: Until when it is known what happened, Unix milliseconds.
+        kinds: The kinds of events that occur in it.
+    """
+
+    known_ms: int
+    kinds: frozenset[int]
+
+    @classmethod
+    def of(cls, table: pa.Table) -> "Extent":
+        """That of a table that holds the whole log."""
+        times_ms = table["time_ms"].to_numpy()
+        return cls(int(times_ms.max(initial=0)), frozenset(np.unique(table["kind"].to_numpy()).tolist()))
+
+
+@dataclass(frozen=True, slots=True)
 class EnterColumns:
     """All visits of a log that began, in its order.
 
@@ -75,7 +94,7 @@ class EnterColumns:
     watch_ms: Ints
 
 
-def join(table: pa.Table, heads: Sequence[str] | None = None) -> Labels:
+def join(table: pa.Table, heads: Sequence[str] | None = None, extent: Extent | None = None) -> Labels:
     """Labels every impression of a log.
 
     An event counts for one impression: the latest one not after it, of the same request, user and room where the event
@@ -94,19 +113,19 @@ def join(table: pa.Table, heads: Sequence[str] | None = None) -> Labels:
     Args:
         table: `JOIN_COLUMNS` of a log, in its order; late events count too.
         heads: Heads that have labels in this log; None = those whose events occur in it.
+        extent: Of the log, where the table is a part of it; None = it is the log.
     """
-    log = _Log.of(table)
+    log, extent = _Log.of(table), extent or Extent.of(table)
     impressions = np.flatnonzero(log.kind == EventKind.IMPRESSION)
     if heads is None:
-        kinds = set(np.unique(log.kind).tolist())
-        heads = [name for name, head in HEADS.items() if head.kind in kinds]
+        heads = [name for name, head in HEADS.items() if head.kind in extent.kinds]
     credited = _Credits(log, impressions)
-    remaining_ms = (int(log.time_ms.max()) if len(log.time_ms) else 0) - log.time_ms[impressions]
+    remaining_ms = extent.known_ms - log.time_ms[impressions]
     labels = np.zeros((len(impressions), len(HEADS)), np.float32)
     mask = np.zeros(labels.shape, np.bool_)
     delay_s = np.full(labels.shape, np.inf, np.float32)
     entered = credited.happened(HEADS["enter"])
-    has_enters = bool((log.kind == EventKind.ENTER).any())
+    has_enters = EventKind.ENTER in extent.kinds
     for column, name in enumerate(HEAD_NAMES):
         if name not in heads:
             continue

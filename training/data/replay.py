@@ -12,7 +12,7 @@ from feature_service.features.view import Context
 from feature_service.live.table import LiveTable
 from training.data.chunks import Chunk, ChunkBuffer, Slate
 from training.data.requests import Counts, Numbered, with_slates
-from training.data.room_versions import VersionCollector
+from training.data.room_versions import VersionBuilder, VersionCollector
 from training.data.samples import RoomVersions
 
 CHUNK_SLATES = 8_192
@@ -55,7 +55,8 @@ class Replay:
         self.live = LiveTable(self.state)
         self.counts = Counts()
         self._buffer = ChunkBuffer(catalog, layout, self.state, chunk_slates)
-        self._versions = VersionCollector(catalog, layout, self.state, self.live)
+        self._versions = VersionCollector(catalog, self.state, self.live)
+        self._rooms = VersionBuilder(catalog, layout, self.state)
         self._lease_ms = lease_ms
         self._sweep_ms = 0
 
@@ -77,7 +78,7 @@ class Replay:
 
     def room_versions(self) -> RoomVersions:
         """The versions of rooms that ended since the last call; after the whole log, all that remain."""
-        return self._versions.take()
+        return self._rooms.build(self._versions.take())
 
     def _sample(self, slate: list[Numbered]) -> None:
         first = min((event for _, event in slate), key=lambda event: event.time_ms)

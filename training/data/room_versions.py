@@ -1,6 +1,7 @@
 """Room versions: collects what the room tower sees of each room, from start to end."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -44,9 +45,20 @@ _Trace = list[int | float | bytes]
 
 
 @dataclass(slots=True)
-class _Version:
-    """A version that still holds: copies of the records, and `lease_ms` = when the room goes off air unrenewed."""
+class Version:
+    """What one room was like for a while.
 
+    Attributes:
+        key: The room's.
+        room: Copy of its record, uint8 [1, bytes].
+        streamer: Copy of its streamer's record.
+        start_ms: From when.
+        lease_ms: When the room goes off air unrenewed.
+        trace: The record fields whose change ends the version.
+        stop_ms: Until when, once that is known.
+    """
+
+    key: int
     room: Records
     streamer: Records
     start_ms: int
@@ -58,12 +70,11 @@ class _Version:
 class VersionCollector:
     """Follows the rooms of a state; closed versions wait to be taken."""
 
-    def __init__(self, catalog: Catalog, layout: Layout, state: State, live: LiveTable) -> None:
-        self._builder = TensorBuilder(catalog, layout.select(CANDIDATE_TENSORS))
+    def __init__(self, catalog: Catalog, state: State, live: LiveTable) -> None:
         self._state = state
         self._live = live
-        self._open: dict[int, _Version] = {}
-        self._closed: list[tuple[int, _Version]] = []
+        self._open: dict[int, Version] = {}
+        self._closed: list[Version] = []
         carried = [feature for feature in catalog.features if any(fnmatchcase(feature.name, each) for each in CARRIED)]
         self._room_fields = _fields(carried, Entity.ROOM)
         self._streamer_fields = _fields(carried, Entity.STREAMER)
@@ -85,35 +96,78 @@ class VersionCollector:
                     return
             self.close(key, event.time_ms)
         if self._live.on_air(row, event.time_ms):
-            self._open[key] = self._version(row, streamer_row, event.time_ms, trace)
+            self._open[key] = self._version(key, row, streamer_row, event.time_ms, trace)
 
     def close(self, key: int, now_ms: int) -> None:
         """Ends a room's version now, or when its lease ran out; no version, nothing to do."""
         version = self._open.pop(key, None)
         if version is not None:
             version.stop_ms = max(version.start_ms, min(now_ms, version.lease_ms))
-            self._closed.append((key, version))
+            self._closed.append(version)
 
     def close_all(self) -> None:
         """Ends all versions where their leases run out."""
         for key in list(self._open):
             self.close(key, self._open[key].lease_ms)
 
-    def take(self) -> RoomVersions:
+    def take(self) -> list[Version]:
         """The versions that were closed since the last call."""
         closed, self._closed = self._closed, []
-        start_ms = np.array([version.start_ms for _, version in closed], np.int64)
-        view = self._view([version for _, version in closed], start_ms)
-        return RoomVersions(
-            tensors=self._builder.build(view),
-            room=np.array([key for key, _ in closed], np.int64),
-            streamer=view.room["streamer"],
-            start_ms=start_ms,
-            stop_ms=np.array([version.stop_ms for _, version in closed], np.int64),
+        return closed
+
+    def held(self) -> list[Version]:
+        """The versions that still hold, with the end of their leases as their end."""
+        return [replace(version, stop_ms=max(version.start_ms, version.lease_ms)) for version in self._open.values()]
+
+    def restore(self, held: Iterable[Version]) -> None:
+        """Takes versions up again that `held` has given, whose traces are not known."""
+        rooms, streamers = self._state.rooms, self._state.streamers
+        for version in held:
+            trace = [_held(rooms.column(version.room, name), 0) for name in self._room_fields]
+            trace += [_held(streamers.column(version.streamer, name), 0) for name in self._streamer_fields]
+            self._open[version.key] = replace(version, trace=trace)
+
+    def _version(self, key: int, row: int, streamer_row: int, now_ms: int, trace: _Trace) -> Version:
+        state = self._state
+        return Version(
+            key=key,
+            room=state.rooms.gather(np.array([row])),
+            streamer=state.streamers.gather(np.array([streamer_row])),
+            start_ms=now_ms,
+            lease_ms=state.rooms.fields["lease_until_ms"].item(row),
+            trace=trace,
         )
 
-    def _view(self, versions: list[_Version], start_ms: NDArray[np.int64]) -> View:
-        """What the room tower reads of versions, as of their starts, before a user of whom nothing is known."""
+    def _trace(self, row: int, streamer_row: int) -> _Trace:
+        """The record fields that the carried features read."""
+        rooms, streamers = self._state.rooms.fields, self._state.streamers.fields
+        return [_held(rooms[name], row) for name in self._room_fields] + [
+            _held(streamers[name], streamer_row) for name in self._streamer_fields
+        ]
+
+
+class VersionBuilder:
+    """Makes versions what the room tower reads of them."""
+
+    def __init__(self, catalog: Catalog, layout: Layout, state: State) -> None:
+        """Takes the state whose records the versions are copies of."""
+        self._builder = TensorBuilder(catalog, layout.select(CANDIDATE_TENSORS))
+        self._state = state
+
+    def build(self, versions: Sequence[Version]) -> RoomVersions:
+        """Room versions as of their starts."""
+        start_ms = np.array([version.start_ms for version in versions], np.int64)
+        view = self._view(versions, start_ms)
+        return RoomVersions(
+            tensors=self._builder.build(view),
+            room=np.array([version.key for version in versions], np.int64),
+            streamer=view.room["streamer"],
+            start_ms=start_ms,
+            stop_ms=np.array([version.stop_ms for version in versions], np.int64),
+        )
+
+    def _view(self, versions: Sequence[Version], start_ms: NDArray[np.int64]) -> View:
+        """What is read of versions, before a user of whom nothing is known."""
         state, nobody, nothing = self._state, np.zeros(1, np.int64), np.zeros(len(versions), np.intp)
         none = np.zeros(0, np.intp)  # What is joined to nothing: there may be no version.
         rooms = [state.rooms.gather(none), *(each.room for each in versions)]
@@ -128,23 +182,6 @@ class VersionCollector:
             streamer=captured(state.streamers, np.concatenate(streamers), Entity.STREAMER, start_ms),
             pair=Columns(state.no_pairs, nothing, Entity.PAIR, start_ms),
         )
-
-    def _version(self, row: int, streamer_row: int, now_ms: int, trace: _Trace) -> _Version:
-        state = self._state
-        return _Version(
-            room=state.rooms.gather(np.array([row])),
-            streamer=state.streamers.gather(np.array([streamer_row])),
-            start_ms=now_ms,
-            lease_ms=state.rooms.fields["lease_until_ms"].item(row),
-            trace=trace,
-        )
-
-    def _trace(self, row: int, streamer_row: int) -> _Trace:
-        """The record fields that the carried features read."""
-        rooms, streamers = self._state.rooms.fields, self._state.streamers.fields
-        return [_held(rooms[name], row) for name in self._room_fields] + [
-            _held(streamers[name], streamer_row) for name in self._streamer_fields
-        ]
 
 
 def _held(column: NDArray[Any], row: int) -> int | float | bytes:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,18 +12,15 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from pyarrow import fs
 
-from feature_service.features.layout import CANDIDATE_TENSORS, Layout, LayoutError
+from feature_service.features.layout import CANDIDATE_TENSORS, Layout
 from training.data.chunks import Chunk, item_shape
 from training.data.errors import DataError
 from training.data.join import EnterColumns, Labels
 from training.data.locations import first_line, locate
+from training.data.sample_reader import ABOUT, LAYOUT, SETTINGS, Hours, SampleReader
 from training.data.samples import Candidates, RoomVersions, Samples, Slates
 
-ABOUT = "about.json"
-LAYOUT = "layout.json"
-SETTINGS = "settings.toml"
-
-_KINDS = ("slates", "candidates", "rooms", "enters")
+_KINDS = ("slates", "candidates", "rooms", "carried", "enters")
 _CANDIDATE_COLUMNS = ("slate", "room", "streamer", "position", "propensity", "sampled")
 _LABEL_COLUMNS = ("labels", "mask", "censored")
 _DELAYS = "delay_s"
@@ -70,21 +67,49 @@ class SampleAbout:
     room_versions: int
 
 
+def merged(parts: Sequence[SampleAbout], alike: Sequence[SampleAbout]) -> SampleAbout:
+    """The description of parts that are read as one.
+
+    Args:
+        parts: Of each, oldest first.
+        alike: Of those among them whose samples have the columns of the newest.
+    """
+    newest = parts[-1]
+    lacks = tuple(dict.fromkeys(sentence for part in parts for sentence in part.lacks))
+    if len(alike) < len(parts):
+        lacks += (f"the samples of {len(parts) - len(alike)} hours whose columns are others than the newest hour's",)
+    return replace(
+        newest,
+        lacks=lacks,
+        first_ms=min(part.first_ms for part in parts),
+        last_ms=max(part.last_ms for part in parts),
+        events=sum(part.events for part in parts),
+        duplicates=sum(part.duplicates for part in parts),
+        late=sum(part.late for part in parts),
+        slates=sum(part.slates for part in alike),
+        candidates=sum(part.candidates for part in alike),
+        sampled=sum(part.sampled for part in alike),
+        room_versions=sum(part.room_versions for part in alike),
+    )
+
+
 class SampleWriter:
     """Writes one sample set, shard by shard; `finish` makes it whole."""
 
-    def __init__(self, uri: str | Path, layout: Layout, *, delays: bool = False) -> None:
+    def __init__(self, uri: str | Path, layout: Layout, *, delays: bool = False, part: str = "") -> None:
         """Opens the directory; what an earlier attempt has left unfinished there is removed.
 
         Args:
             uri: The directory.
             layout: The columns of the tensors, and the heads.
             delays: Whether to keep how late each label came.
+            part: A folder in it, if what is written is a part of a set.
 
         Raises:
             DataError: It holds something else: a finished sample set, or other Parquet files.
         """
-        self._filesystem, self._folder = locate(uri)
+        self._filesystem, folder = locate(uri)
+        self._folder = f"{folder}/{part}" if part else folder
         self._shards: dict[str, int] = {}
         self._labels = (*_LABEL_COLUMNS, _DELAYS) if delays else _LABEL_COLUMNS
         self._filesystem.create_dir(self._folder, recursive=True)
@@ -109,7 +134,11 @@ class SampleWriter:
     def rooms(self, rooms: RoomVersions) -> None:
         """Writes a shard of room versions; an empty one only if there is none yet, to say their columns."""
         if len(rooms.room) or "rooms" not in self._shards:
-            self._shard("rooms", {**rooms.tensors, **{name: getattr(rooms, name) for name in _ROOM_COLUMNS}})
+            self._rooms("rooms", rooms)
+
+    def carried(self, rooms: RoomVersions) -> None:
+        """Writes the room versions of an hour that go on beyond it; read where no later hour is."""
+        self._rooms("carried", rooms)
 
     def enters(self, enters: EnterColumns) -> None:
         """Writes all visits that began."""
@@ -119,6 +148,9 @@ class SampleWriter:
         """Writes the settings that a service needs, and last the description, without which the set is unfinished."""
         self._text(SETTINGS, settings_toml)
         self._text(ABOUT, json.dumps(asdict(about), indent=2) + "\n")
+
+    def _rooms(self, kind: str, rooms: RoomVersions) -> None:
+        self._shard(kind, {**rooms.tensors, **{name: getattr(rooms, name) for name in _ROOM_COLUMNS}})
 
     def _shard(self, kind: str, arrays: Arrays) -> None:
         number = self._shards.get(kind, 0)
@@ -133,22 +165,33 @@ class SampleWriter:
             file.write(text.encode())
 
 
-def read_samples(uri: str | Path) -> Samples:
+def read_samples(uri: str | Path, hours: Hours | None = None) -> Samples:
     """Reads all samples of a set into memory.
+
+    A set in parts reads as one, its newest hour deciding on the columns: hours with others are left out.
+
+    Args:
+        uri: The set.
+        hours: Of a set in parts, those wanted; None = all.
 
     Raises:
         DataError: No finished sample set, or a shard that is not readable (named).
     """
-    about = read_sample_about(uri)
-    reader = _Reader(uri)
-    layout = reader.layout()
+    reader = SampleReader(uri, hours)
+    abouts, layout = _abouts(reader, uri), reader.layout
     tensors = [tensor.name for tensor in layout.tensors]
-    slates = reader.arrays("slates", [*(n for n in tensors if n not in CANDIDATE_TENSORS), "time_ms", "user"])
+    names = [*(n for n in tensors if n not in CANDIDATE_TENSORS), "time_ms", "user"]
+    slates = reader.arrays({"slates": reader.alike}, names)
     names = [*(n for n in tensors if n in CANDIDATE_TENSORS), *_CANDIDATE_COLUMNS, *_LABEL_COLUMNS]
-    candidates = reader.arrays("candidates", names, optional=(_DELAYS,))
-    found = len(slates["user"]), len(candidates["room"])
-    if found != (about.slates, about.candidates):
-        raise DataError(f"{uri}: expected {about.slates} slates and {about.candidates} candidates, found {found}")
+    candidates = reader.arrays({"candidates": reader.alike}, names, optional=(_DELAYS,))
+    counts = np.array([(abouts[folder].slates, abouts[folder].candidates) for folder in reader.alike])
+    found, (expected_slates, expected) = (len(slates["user"]), len(candidates["room"])), counts.sum(axis=0).tolist()
+    if found != (expected_slates, expected):
+        raise DataError(
+            f"{uri}: expected {expected_slates} slates and {expected} candidates, found {found[0]} and {found[1]}"
+        )
+    before = np.cumsum(counts[:, 0]) - counts[:, 0]
+    candidates["slate"] += np.repeat(before, counts[:, 1]).astype(np.int32)  # Each part counts its own from 0.
     user_side = {
         tensor.name: slates.pop(tensor.name).reshape(-1, *item_shape(tensor))
         for tensor in layout.tensors
@@ -158,128 +201,57 @@ def read_samples(uri: str | Path) -> Samples:
     return Samples(layout, Slates(user_side, **slates), Candidates(candidate_side, **candidates))
 
 
-def read_rooms(uri: str | Path) -> RoomVersions:
-    """Reads the room versions of a set.
+def read_rooms(uri: str | Path, hours: Hours | None = None) -> RoomVersions:
+    """Reads the room versions of a set; of hours, those that ended in them or went on beyond the last.
 
     Raises:
         DataError: As `read_samples`.
     """
-    reader = _Reader(uri)
-    tensors = [tensor.name for tensor in reader.layout().tensors if tensor.name in CANDIDATE_TENSORS]
-    arrays = reader.arrays("rooms", [*tensors, *_ROOM_COLUMNS])
+    reader = SampleReader(uri, hours)
+    tensors = [tensor.name for tensor in reader.layout.tensors if tensor.name in CANDIDATE_TENSORS]
+    shards = {"rooms": reader.alike, "carried": reader.alike[-1:]}
+    arrays = reader.arrays(shards, [*tensors, *_ROOM_COLUMNS])
     return RoomVersions({name: arrays.pop(name) for name in tensors}, **arrays)
 
 
-def read_enters(uri: str | Path) -> EnterColumns:
+def read_enters(uri: str | Path, hours: Hours | None = None) -> EnterColumns:
     """Reads the visits that began.
 
     Raises:
         DataError: As `read_samples`.
     """
-    return EnterColumns(**_Reader(uri).arrays("enters", _ENTER_COLUMNS))
+    reader = SampleReader(uri, hours)
+    return EnterColumns(**reader.arrays({"enters": reader.folders}, _ENTER_COLUMNS))
 
 
-def read_sample_about(uri: str | Path) -> SampleAbout:
-    """Reads the description of a finished sample set.
+def read_sample_about(uri: str | Path, hours: Hours | None = None) -> SampleAbout:
+    """Reads the description of a finished sample set; that of hours tells of the samples that are read.
 
     Raises:
         DataError: There is none, or it is not what `SampleWriter` writes.
     """
-    found = _Reader(uri).json(ABOUT)
+    reader = SampleReader(uri, hours)
+    abouts = _abouts(reader, uri)
+    return merged(list(abouts.values()), [abouts[folder] for folder in reader.alike])
+
+
+def read_settings(uri: str | Path) -> tuple[str, str]:
+    """Reads the settings that a service needs for a set's features: the text, and the file's name in errors."""
+    return SampleReader(uri).settings()
+
+
+def _abouts(reader: SampleReader, uri: str | Path) -> dict[str, SampleAbout]:
+    """The descriptions by folder."""
     try:
-        return SampleAbout(**{**found, "heads": tuple(found["heads"]), "lacks": tuple(found["lacks"])})
+        return {
+            folder: SampleAbout(**{**found, "heads": tuple(found["heads"]), "lacks": tuple(found["lacks"])})
+            for folder, found in zip(reader.folders, reader.abouts(), strict=True)
+        }
     except (TypeError, KeyError) as error:
         raise DataError(f"{uri}/{ABOUT}: expected the fields of a sample set ({first_line(error)})") from error
-
-
-class _Reader:
-    """Reads the shards of one directory; errors name the file."""
-
-    def __init__(self, uri: str | Path) -> None:
-        self._uri = uri
-        self._filesystem, self._folder = locate(uri)
-
-    def json(self, name: str) -> dict[str, Any]:
-        """An object at rest.
-
-        Raises:
-            DataError: There is no such file, or it is no JSON.
-        """
-        path = f"{self._folder}/{name}"
-        try:
-            with self._filesystem.open_input_file(path) as file:
-                return json.loads(file.read())
-        except FileNotFoundError:
-            raise DataError(f"{self._uri}: expected a finished sample set, found no {name} in it") from None
-        except (OSError, ValueError, pa.ArrowException) as error:
-            raise DataError(f"{path}: not readable as JSON ({first_line(error)})") from error
-
-    def layout(self) -> Layout:
-        """The layout of the tensors.
-
-        Raises:
-            DataError: The file is missing or no layout.
-        """
-        try:
-            return Layout.from_strings(self.json(LAYOUT))
-        except LayoutError as error:
-            raise DataError(f"{self._folder}/{LAYOUT}: {error}") from error
-
-    def arrays(self, kind: str, names: Sequence[str], optional: Sequence[str] = ()) -> dict[str, NDArray[Any]]:
-        """Columns of all shards of a kind, each allocated once: a shard is all that is held beside them.
-
-        Optional ones are left out where the first shard lacks them.
-
-        Raises:
-            DataError: There is no shard, or one is not readable or lacks a column.
-        """
-        found = self._filesystem.get_file_info(fs.FileSelector(self._folder))
-        paths = sorted(item.path for item in found if item.base_name.startswith(f"{kind}-"))
-        if not paths:
-            raise DataError(f"{self._uri}: expected {kind}-*.parquet, found none")
-        described = [self._described(path) for path in paths]
-        counts = [each.num_rows for each in described]
-        names = [*names, *(name for name in optional if name in described[0].schema.to_arrow_schema().names)]
-        arrays: dict[str, NDArray[Any]] = {}
-        start = 0
-        for path, count in zip(paths, counts, strict=True):
-            for name, values in self._shard(path, names).items():
-                if name not in arrays:
-                    arrays[name] = np.empty((sum(counts), *values.shape[1:]), values.dtype)
-                arrays[name][start : start + count] = values
-            start += count
-        return arrays
-
-    def _described(self, path: str) -> pq.FileMetaData:
-        try:
-            return pq.read_metadata(path, filesystem=self._filesystem)
-        except (pa.ArrowException, OSError) as error:
-            raise DataError(f"{path}: not readable as Parquet ({first_line(error)})") from error
-
-    def _shard(self, path: str, names: Sequence[str]) -> dict[str, NDArray[Any]]:
-        try:
-            with (
-                self._filesystem.open_input_file(path) as file,
-                pq.ParquetFile(file) as shard,
-            ):
-                missing = [name for name in names if name not in shard.schema_arrow.names]
-                if missing:
-                    raise DataError(f"{path}: expected a column {missing[0]}, found none")
-                table = shard.read(columns=list(names))
-        except (pa.ArrowException, OSError) as error:
-            raise DataError(f"{path}: not readable as Parquet ({first_line(error)})") from error
-        return {name: _to_numpy(table[name]) for name in names}
 
 
 def _to_arrow(values: NDArray[Any]) -> pa.Array:
     """A column; an item of more than a number is a list of fixed size, [n, …] → [n, numbers an item]."""
     flat = pa.array(values.reshape(-1))
     return flat if values.ndim == 1 else pa.FixedSizeListArray.from_arrays(flat, int(np.prod(values.shape[1:])))
-
-
-def _to_numpy(column: pa.ChunkedArray) -> NDArray[Any]:
-    """The inverse of `_to_arrow`; an item keeps one dimension."""
-    values = column.combine_chunks()
-    if not pa.types.is_fixed_size_list(values.type):
-        return values.to_numpy(zero_copy_only=False)
-    return values.flatten().to_numpy(zero_copy_only=False).reshape(-1, values.type.list_size)

@@ -1,5 +1,6 @@
 """Impressions by request: which of them a served slate explains."""
 
+from collections.abc import Sequence
 from enum import Enum
 
 import numpy as np
@@ -8,8 +9,13 @@ from numpy.typing import NDArray
 
 from feature_service.features.events import EventKind
 from feature_service.features.schema import key_of
-from feature_service.served.slate import ServedSlate
 from training.data.join import Ints, keys_in, repeats
+
+SEEN_WITHIN_MS = 3_600_000
+"""An impression that comes later after its slate was served tells of another moment than the features do."""
+
+SEEN_BEFORE_MS = 600_000
+"""So much earlier than its slate an impression may seem to be, by a viewer's clock."""
 
 
 class Claim(Enum):
@@ -22,8 +28,9 @@ class Claim(Enum):
 class Impressions:
     """The impressions of a log that were seen and carry a request, each event id once.
 
-    Each is claimed by the first slate of its user and request that shows its room. So a slate that was logged twice
-    counts once, and the pages of one request, which share no room, count all.
+    Each is claimed by the first slate of its user and request that shows its room, was served at most `SEEN_WITHIN_MS`
+    before it, and at most `SEEN_BEFORE_MS` after it. So a slate that was logged twice counts once, and the pages of one
+    request, which share no room, count all.
     """
 
     def __init__(self, table: pa.Table) -> None:
@@ -46,6 +53,7 @@ class Impressions:
         self._starts = np.searchsorted(codes[order], np.arange(len(self._requests) + 1))
         self._rows = rows[order]
         self._rooms = keys_in("room", seen["room_id"])[order]
+        self._times_ms = table["time_ms"].to_numpy()[self._rows]
         self._claimed = np.zeros(len(rows), np.bool_)
 
     def __len__(self) -> int:
@@ -57,19 +65,29 @@ class Impressions:
         """How many of them were claimed so far."""
         return int(self._claimed.sum())
 
-    def claim(self, slate: ServedSlate) -> tuple[NDArray[np.intp], Ints] | Claim:
+    def claim(
+        self, user_id: str, request_id: str, room_ids: Sequence[str], served_ms: int
+    ) -> tuple[NDArray[np.intp], Ints] | Claim:
         """Takes the impressions that a slate explains.
+
+        Args:
+            user_id: Who asked.
+            request_id: Names the answer.
+            room_ids: The slate.
+            served_ms: When it was served, Unix milliseconds.
 
         Returns:
             Places in the slate, ascending, and the position of an impression of each in the log, int64 [n]; or why
             there is none.
         """
-        code = self._requests.get((slate.user_id, slate.request_id))
+        code = self._requests.get((user_id, request_id))
         if code is None:
             return Claim.UNSEEN
         part = slice(self._starts[code], self._starts[code + 1])
-        rooms = np.array([key_of("room", room.room_id) for room in slate.rooms], np.int64)
-        places, found = np.nonzero((rooms[:, None] == self._rooms[part]) & ~self._claimed[part])
+        rooms = np.array([key_of("room", room) for room in room_ids], np.int64)
+        after_ms = self._times_ms[part] - served_ms
+        soon = (after_ms >= -SEEN_BEFORE_MS) & (after_ms <= SEEN_WITHIN_MS)
+        places, found = np.nonzero((rooms[:, None] == self._rooms[part]) & soon & ~self._claimed[part])
         if not len(places):
             return Claim.REPEATED if self._claimed[part].any() else Claim.UNSEEN
         self._claimed[part][found] = True

@@ -132,13 +132,20 @@ class FollowedState:
     Attributes:
         state: As after the events so far.
         live: The rooms on air, over the state.
+        sweep_ms: When rooms that are off air for good are looked for next, Unix milliseconds.
     """
 
-    def __init__(self, catalog: Catalog) -> None:
-        """Starts from nothing; `catalog` says what the records remember."""
+    def __init__(self, catalog: Catalog, *, viewers: bool = True) -> None:
+        """Starts from nothing.
+
+        Args:
+            catalog: Says what the records remember.
+            viewers: Whether viewers have records too; those of rooms and streamers are the same without.
+        """
         self.state = State(catalog.memories)
         self.live = LiveTable(self.state)
-        self._sweep_ms = 0
+        self.sweep_ms = 0
+        self._viewers = viewers
 
     def apply(self, event: Event, on_gone: Callable[[int], None] = lambda _: None) -> int | None:
         """Takes one event in, as the service did.
@@ -150,11 +157,11 @@ class FollowedState:
         Returns:
             A room's row, as `LiveTable.learn` does.
         """
-        if event.time_ms >= self._sweep_ms:
+        if event.time_ms >= self.sweep_ms:
             for gone in self.live.sweep(event.time_ms):
                 on_gone(int(self.state.rooms.fields["key"][gone]))
-            self._sweep_ms = event.time_ms + _SWEEP_MS
-        self.state.apply(event)
+            self.sweep_ms = event.time_ms + _SWEEP_MS
+        self.state.apply(event if self._viewers else event._replace(user_id=""))
         self.state.position += 1
         return self.live.learn(event)
 
