@@ -11,6 +11,7 @@ VERBS = {
     "validate": Verb("training.commands.validate", "name every bad row of an event log"),
     "replay": Verb("training.commands.replay", "turn an event log into point-in-time samples with labels"),
     "join": Verb("training.commands.join", "turn what a service served, and what viewers did, into samples"),
+    "worker": Verb("training.commands.worker", "keep the samples of what a service serves up to date, hour by hour"),
     "skew": Verb("training.commands.skew", "compare what a service served with a replay of its log"),
     "train": Verb("training.commands.train", "train one model of a sample set"),
     "evaluate": Verb("training.commands.evaluate", "evaluate trained models beside popularity and random"),

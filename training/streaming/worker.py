@@ -1,0 +1,245 @@
+"""The embedded worker: follows a service's two logs, and keeps the samples of each hour up to date.
+
+An hour is written for the first time ten minutes after its end (`FIRST_MS`): labels whose windows are over stand, the
+others are masked, with the delays that `train --late-labels` needs. It is written anew every hour while labels are
+undecided or events that matter to it have come, and for the last time when the log says that `correct_hours` have gone
+by since. So what is shown is a sample at most 1 h 10 min later, all its labels are decided at most three hours after
+that, and an event counts that is received up to ten minutes and `correct_hours` after the hour of its slate. What comes
+later is joined in batch only.
+
+Time is what the log says: an hour's last revision is a function of the logs alone, whenever, how often and in how many
+pieces they were read. It holds, row for row, what the join of the whole log has of that hour.
+"""
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from feature_service.features.catalog import Catalog
+from feature_service.features.events import Event
+from feature_service.features.layout import Layout
+from feature_service.log.reader import LogReader
+from feature_service.served.layouts import read_layout
+from training.data.errors import DataError
+from training.data.hours import HOUR_MS, hour_name
+from training.data.join import Extent
+from training.data.served_join import lacks_of
+from training.data.service_log import first_position
+from training.data.sources import order_ms
+from training.heads import HEADS
+from training.streaming.followed_slates import FollowedSlates
+from training.streaming.hour_join import REACH_MS, Hour, Source, Written, rows_from_ms, write_hour
+from training.streaming.hourly_samples import Covers, HourlySamples, Progress
+from training.streaming.room_history import RoomHistory
+from training.streaming.rows import Rows
+
+FIRST_MS = HEADS["enter"].window_s * 1000
+"""So long after its end an hour is written first."""
+
+CORRECT_HOURS = REACH_MS // HOUR_MS
+"""The fewest after which all labels are decided; the default."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Revised:
+    """A revision of an hour.
+
+    Attributes:
+        hour: Hours since the Unix epoch.
+        number: Of the revision.
+        written: What it holds.
+        corrections: Events that matter to the hour and have come since the revision before.
+        final: Whether it is the last one.
+    """
+
+    hour: int
+    number: int
+    written: Written
+    corrections: int
+    final: bool
+
+
+class Worker:
+    """Writes the samples of one service.
+
+    Memory holds the events of `correct_hours` and two hours more, and the records of rooms and streamers.
+
+    Attributes:
+        position: The position of the event that comes next.
+        now_ms: When the newest event was received, Unix milliseconds.
+        missed: Events that came too late for any hour that may still change.
+    """
+
+    def __init__(
+        self,
+        log: Path,
+        served: Path,
+        samples: str | Path,
+        catalog: Catalog,
+        *,
+        history: str | Path | None = None,
+        correct_hours: int = CORRECT_HOURS,
+    ) -> None:
+        """Goes on where the last worker on these samples stopped.
+
+        Args:
+            log: The service's event log.
+            served: Its served log; may still be empty.
+            samples: URI of the samples' folder, of which this is the only writer.
+            catalog: The service's catalogue.
+            history: URI of the log from which the service was seeded, if it was.
+            correct_hours: At least `CORRECT_HOURS`.
+
+        Raises:
+            DataError: There is no event log, fewer hours are given, or a file of the samples is damaged.
+        """
+        if correct_hours < CORRECT_HOURS:
+            raise DataError(f"correct_hours: expected at least {CORRECT_HOURS}, received {correct_hours}")
+        first = first_position(log)
+        self._served = served
+        self._closing_ms = HOUR_MS + FIRST_MS + correct_hours * HOUR_MS
+        self._source = Source(str(log), lacks_of(log, history), catalog)
+        self._samples = HourlySamples(samples)
+        self._rows, self._rooms = Rows(), RoomHistory(catalog)
+        self._hour: int | None = None
+        self._looked: dict[int, int] = {}
+        self.position, self.now_ms, self.missed = first, 0, 0
+        if held := self._samples.load():
+            progress, arrays = held
+            self._rooms.restore(arrays)
+            self._slates = self._resume(progress)
+            first = max(first, progress.rows_from)
+        else:
+            self._slates = FollowedSlates(served)
+            if history is not None:
+                self._rooms.seed(history, first)
+        self._events = LogReader(log, first)
+
+    def catch_up(self) -> Iterator[Revised]:
+        """Reads what has been written since the last call; yields hours that are written for the last time.
+
+        Raises:
+            LogError: A log is damaged.
+            DataError: A revision cannot be written.
+        """
+        self._slates.catch_up()
+        for position, event in self._events.poll():
+            if position >= self.position:
+                yield from self._advance(order_ms(event))
+            self._take(position, event)
+
+    def write(self, clock_ms: int | None = None) -> Iterator[Revised]:
+        """Writes the hours that are due and have something new; after `catch_up`.
+
+        Args:
+            clock_ms: What time it is, Unix milliseconds; None = all hours are due, as far as the log reaches.
+
+        Raises:
+            DataError: A revision cannot be written.
+        """
+        if self._hour is None:
+            return
+        known_ms = self._rows.last_ms if clock_ms is None else max(clock_ms, self._rows.last_ms)
+        for hour in range(self._hour, self._rows.last_ms // HOUR_MS + 1):
+            look = 0 if clock_ms is None else (clock_ms - (hour + 1) * HOUR_MS - FIRST_MS) // HOUR_MS
+            if clock_ms is None or look > self._looked.get(hour, -1):
+                yield from self._revise(hour, known_ms)
+                self._looked[hour] = look
+
+    def _advance(self, received_ms: int) -> Iterator[Revised]:
+        """Time goes on to when an event was received: hours end that it can no longer change."""
+        if self._hour is None:
+            self._hour = (received_ms - self._closing_ms) // HOUR_MS + 1
+            self._rows.forget(rows_from_ms(self._hour))
+        self.now_ms = max(self.now_ms, received_ms)
+        while self._hour * HOUR_MS + self._closing_ms <= self.now_ms:
+            yield from self._revise(self._hour, self._hour * HOUR_MS + self._closing_ms, final=True)
+            self._close(self._hour)
+
+    def _take(self, position: int, event: Event) -> None:
+        kept = self._rows.offer(position, event)
+        if position >= self.position:
+            self._rooms.apply(event)
+            self.position = position + 1
+            self.missed += not kept
+
+    def _revise(self, hour: int, known_ms: int, *, final: bool = False) -> Iterator[Revised]:
+        """Writes an hour, if there is something new."""
+        first_hour = self._slates.first_hour
+        if first_hour is None or hour < first_hour:
+            return
+        before = self._samples.covers(hour)
+        rows, decided_ms = self._rows.since(rows_from_ms(hour)), (hour + 1) * HOUR_MS + REACH_MS
+        new = rows["position"].to_numpy() >= before.events
+        corrections = int((new & (rows["time_ms"].to_numpy() < decided_ms)).sum())
+        undecided = before.known_ms < min(known_ms, decided_ms)
+        if not (corrections or undecided or self._slates.end(hour) > before.slates):
+            return
+        covers = Covers(before.number + 1, self.position, self._slates.end(hour), known_ms)
+        layout = self._layout(hour)
+        if layout is None:
+            return
+        found = Hour(
+            number=hour,
+            rows=rows,
+            extent=Extent(known_ms, frozenset(self._rows.kinds)),
+            slates=self._slates.read(hour),
+            layout_name=self._slates.layout(hour),
+            layout=layout,
+            rooms=self._rooms.of(hour * HOUR_MS, (hour + 1) * HOUR_MS, layout),
+        )
+        if written := write_hour(found, self._samples, covers, self._source):
+            self._samples.finished(hour, covers)
+            yield Revised(hour, covers.number, written, corrections if before.number else 0, final)
+
+    def _layout(self, hour: int) -> Layout | None:
+        """The columns of an hour; None if the catalogue lacks one, as of an hour before the service was changed.
+
+        Raises:
+            DataError: It lacks one of the newest hour.
+        """
+        name = self._slates.layout(hour)
+        layout = read_layout(self._served, name)
+        if not (problems := self._source.catalog.check(layout)):
+            return layout
+        told = f"{self._served}: expected slates with columns of this catalogue: {'; '.join(problems)}"
+        if name == self._slates.newest_layout():
+            raise DataError(f"{told} (are the settings those of the service?)")
+        _log.warning("%s is left as it is: %s", hour_name(hour), told)
+        return None
+
+    def _close(self, hour: int) -> None:
+        """The hour cannot change any more: lets go of what the later ones do not need, and saves how far it is."""
+        self._hour = hour + 1
+        self._rows.forget(rows_from_ms(hour + 1))
+        self._rooms.forget((hour + 1) * HOUR_MS)
+        self._slates.forget(hour + 1)
+        self._looked.pop(hour, None)
+        self._samples.close(hour - 1)
+        if self._slates.first_hour is not None and self._samples.covers(hour).number:
+            self._samples.save(self._progress(hour + 1, self._slates.first_hour), self._rooms.arrays())
+
+    def _progress(self, hour: int, first_hour: int) -> Progress:
+        return Progress(
+            position=self.position,
+            rows_from=self._rows.first_position(self.position),
+            slates_from=self._slates.position(),
+            hour=hour,
+            first_hour=first_hour,
+            layout=self._slates.layout(hour - 1),
+            from_ms=self._rows.from_ms,
+            last_ms=self._rows.last_ms,
+            now_ms=self.now_ms,
+            kinds=tuple(sorted(self._rows.kinds)),
+        )
+
+    def _resume(self, progress: Progress) -> FollowedSlates:
+        """Takes up what an earlier worker knew; its events from `rows_from` on have to be read again."""
+        self.position, self.now_ms, self._hour = progress.position, progress.now_ms, progress.hour
+        self._rows = Rows(progress.from_ms, progress.last_ms, set(progress.kinds))
+        return FollowedSlates(
+            self._served, progress.slates_from, first_hour=progress.first_hour, layout=progress.layout
+        )
