@@ -6,9 +6,15 @@ from typing import Self
 
 from feature_service import settings
 from feature_service.features.catalog import Catalog, build_catalog
-from training.data.locations import locate
 from training.data.samples import RoomVersions
-from training.data.samples_io import SETTINGS, SampleAbout, read_enters, read_rooms, read_sample_about, read_samples
+from training.data.samples_io import (
+    SampleAbout,
+    read_enters,
+    read_rooms,
+    read_sample_about,
+    read_samples,
+    read_settings,
+)
 from training.data.split import FRACTIONS, Boundaries, Split, boundaries, split
 from training.recall_baselines import Enters
 
@@ -66,7 +72,5 @@ def catalog_of_set(uri: str | Path) -> Catalog:
     Raises:
         SettingsError: The set's settings are none.
     """
-    filesystem, folder = locate(uri)
-    with filesystem.open_input_file(f"{folder}/{SETTINGS}") as file:
-        found = settings.parse(file.read().decode(), f"{folder}/{SETTINGS}")
+    found = settings.parse(*read_settings(uri))
     return build_catalog(found.service.content_width, found.attributes)
