@@ -22,6 +22,7 @@ VERBS = {
     "export": Verb("training.commands.export", "write a trained model as a SavedModel"),
     "publish": Verb("training.commands.publish", "publish a SavedModel as the next version of a served model"),
     "rollback": Verb("training.commands.rollback", "publish an older version again under a higher number"),
+    "mirror": Verb("training.commands.mirror", "bring published versions to a model server's own folder"),
     "run": Verb("training.commands.run", "train, evaluate, gate, export and publish in one go"),
     "demo": Verb("training.commands.demo", "run all of it on this machine, to slates of a running stack"),
     "seed": Verb("training.commands.seed", "write a feature service's data folder from an event log"),

@@ -105,7 +105,8 @@ def _served_model(item: ModelConfig) -> ServedModel:
         raise _invalid(f"Model {item.name} requests unsupported platform {platform}")
     if _URI.match(item.base_path):
         raise _invalid(
-            f"Model {item.name}: the embedded server reads local paths only; got base_path()={item.base_path}"
+            f"Model {item.name}: the embedded server reads local paths only (python -m training mirror brings the"
+            f" versions to one); got base_path()={item.base_path}"
         )
     path = Path(item.base_path)
     if not path.is_absolute() or "\0" in item.base_path:

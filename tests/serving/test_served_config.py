@@ -135,7 +135,8 @@ def test_a_reload_waits_for_a_base_path_to_appear(base):
          ("Illegal setting neither ModelServerConfig::model_type (deprecated) nor ModelServerConfig::model_platform,"
          " model name is z")),
         (['name: "z" base_path: "s3://bucket/z"'],
-         "Model z: the embedded server reads local paths only; got base_path()=s3://bucket/z"),
+         ("Model z: the embedded server reads local paths only (python -m training mirror brings the versions to one);"
+          " got base_path()=s3://bucket/z")),
     ],
 )  # fmt: skip
 def test_a_model_list_is_refused_with_the_recorded_words(models, message):
