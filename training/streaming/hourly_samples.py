@@ -103,8 +103,8 @@ class HourlySamples:
 
     def close(self, hour: int) -> None:
         """Nobody reads the earlier revisions of an hour any more."""
-        if covers := self._covers.pop(hour, None):
-            self._remove(hour, covers.number - 1)
+        self._remove(hour, self.covers(hour).number - 1)
+        del self._covers[hour]
 
     def save(self, progress: Progress, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Writes the state as a whole, and then removes the one before."""

@@ -218,9 +218,12 @@ class Worker:
         self._rooms.forget((hour + 1) * HOUR_MS)
         self._slates.forget(hour + 1)
         self._looked.pop(hour, None)
+        first_hour = self._slates.first_hour
+        if first_hour is None or hour < first_hour:
+            return
         self._samples.close(hour - 1)
-        if self._slates.first_hour is not None and self._samples.covers(hour).number:
-            self._samples.save(self._progress(hour + 1, self._slates.first_hour), self._rooms.arrays())
+        if self._samples.covers(hour).number:
+            self._samples.save(self._progress(hour + 1, first_hour), self._rooms.arrays())
 
     def _progress(self, hour: int, first_hour: int) -> Progress:
         return Progress(
