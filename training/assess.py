@@ -1,6 +1,6 @@
 """Assess: a model on the test part, beside its baselines, and against the version that serves."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -88,13 +88,15 @@ def baseline_reports(dataset: Dataset) -> list[RankingReport]:
     return [evaluate_ranking(values, dataset.split.test, model=name, heads=heads) for name, values in found.items()]
 
 
-def gate(trained: TrainedModel, assessment: Assessment, dataset: Dataset, base_path: Place) -> Decision:
+def gate(
+    trained: TrainedModel, assessment: Assessment, dataset: Dataset, base_path: Place, problems: Sequence[str] = ()
+) -> Decision:
     """Whether a model may replace the version that stands in `base_path`; both see the same test slates.
 
     A version that these samples cannot be shown to, as they lack a column that it reads, forbids the candidate: nobody
-    knows whether it is worse.
+    knows whether it is worse. `problems` are further reasons to refuse it.
     """
-    problems = output_problems(assessment.outputs) + dataset.catalog.check(trained.model.layout)
+    problems = [*problems, *output_problems(assessment.outputs), *dataset.catalog.check(trained.model.layout)]
     existing = base_paths.versions(base_path)
     if not existing or problems:
         return decide(assessment.measures, None, problems=problems)

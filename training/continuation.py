@@ -12,8 +12,15 @@ from training.layers.fitted import Fitted
 from training.models import MODELS
 from training.models.ranking import Ranker
 from training.models.ranking.gbdt_lr import GbdtLr
+from training.models.recall.base import SolvedRecall
 from training.run_config import ConfigError, RunConfig
 from training.trained import RunFiles, load_trained
+
+
+def can_go_on(config: RunConfig) -> bool:
+    """Whether a model of this kind can go on from an earlier run."""
+    kind = MODELS[config.model]
+    return issubclass(kind, SolvedRecall) or (issubclass(kind, Ranker) and not issubclass(kind, GbdtLr))
 
 
 def earlier_ranker(since: Path, config: RunConfig) -> Ranker:
@@ -27,8 +34,7 @@ def earlier_ranker(since: Path, config: RunConfig) -> Ranker:
         ConfigError: The model does not learn by gradient alone, or the configurations differ.
         TrainedError: The directory holds no finished run.
     """
-    kind = MODELS[config.model]
-    if not issubclass(kind, Ranker) or issubclass(kind, GbdtLr):
+    if not can_go_on(config):
         raise ConfigError(
             f"model {config.model}: expected a ranker that learns by gradient alone, or a model that is solved from "
             f"visits, to go on from {since}"

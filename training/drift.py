@@ -43,11 +43,14 @@ class FeatureDrift:
         spec: The feature, `name@version:dtype:width`.
         measure: `psi`, or `unseen` of ids.
         drift: The measure's value; of a feature of several numbers, the greatest of them.
+        stuck: Whether one of its numbers is the same everywhere in the second window, and was another for most of the
+            first.
     """
 
     spec: str
     measure: str
     drift: float
+    stuck: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +141,11 @@ def stability_index(first: NDArray[Any], second: NDArray[Any]) -> float:
     return float(((q - p) * np.log(q / p)).sum())
 
 
+def is_stuck(first: NDArray[Any], second: NDArray[Any]) -> bool:
+    """Whether all of the second sample are one value, which less than half of the first have."""
+    return bool((second == second[0]).all() and (first == second[0]).mean() < 0.5)
+
+
 def unseen_share(first: NDArray[Any], second: NDArray[Any]) -> float:
     """The share of the ids of the second sample that are not in the first; 0 = none, and where there are no ids."""
     ids = second[second != 0]
@@ -154,8 +162,9 @@ def _drift(spec: str, first: NDArray[Any], second: NDArray[Any]) -> FeatureDrift
     """Of values [n, width] and [m, width]."""
     if first.dtype.kind == "i":
         return FeatureDrift(spec, "unseen", unseen_share(first.ravel(), second.ravel()))
-    numbers = [stability_index(first[:, place], second[:, place]) for place in range(first.shape[1])]
-    return FeatureDrift(spec, "psi", max(numbers))
+    numbers = [(first[:, place], second[:, place]) for place in range(first.shape[1])]
+    drift = max(stability_index(one, two) for one, two in numbers)
+    return FeatureDrift(spec, "psi", drift, stuck=any(is_stuck(one, two) for one, two in numbers))
 
 
 def _sample_values(samples: Samples) -> dict[str, NDArray[Any]]:

@@ -61,8 +61,17 @@ def run_model(
     places: Places,
     on_progress: Callable[[Progress], None] | None = None,
     since: Place | None = None,
+    problems: Sequence[str] = (),
 ) -> ModelRun:
-    """Trains one model and publishes it if the gate lets it pass; `since` is as of `training.train.train`.
+    """Trains one model and publishes it if the gate lets it pass.
+
+    Args:
+        config: Of the model.
+        dataset: What it learns from and is judged on.
+        places: Where things go.
+        on_progress: As of `training.train.train`.
+        since: Likewise.
+        problems: Reasons to refuse it whatever it is worth.
 
     Raises:
         ConfigError: The data lack what the configuration needs.
@@ -88,7 +97,7 @@ def run_model(
         )
         assessment = assess(trained, dataset)
         base_path = places.models / config.model
-        decision = gate(trained, assessment, dataset, base_path)
+        decision = gate(trained, assessment, dataset, base_path, problems)
         if not decision.accepted:
             return ModelRun(assessment, decision, None)
         saved = directory / "saved_model"

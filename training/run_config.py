@@ -14,7 +14,7 @@ from training.heads import HEADS
 from training.layers.balance import BALANCES
 from training.layers.blueprint import HISTORY_TENSORS, USER_TENSORS, InputSizes
 from training.models import MODELS
-from training.models.recall import RECALL, SolvedRecall
+from training.models.recall import RECALL
 from training.optimizers import FusedAdam, LazyAdam
 
 OPTIMIZERS = {"adam": FusedAdam, "lazy_adam": LazyAdam, "adagrad": keras.optimizers.Adagrad}
@@ -103,11 +103,6 @@ def load_config(path: Path) -> RunConfig:
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path}: expected TOML, received a file in which {error}") from None
     return parse_config(table, str(path))
-
-
-def is_solved(config: RunConfig) -> bool:
-    """Whether the model is solved from visits and not trained by gradient."""
-    return issubclass(MODELS[config.model], SolvedRecall)
 
 
 def parse_config(table: Mapping[str, Any], source: str) -> RunConfig:

@@ -10,7 +10,7 @@ from feature_service.features.layout import CANDIDATE_FLOATS, Layout
 from feature_service.features.view import Context
 from feature_service.served.slate import ServedSlate
 from tests.training.worlds import toy_world
-from training.drift import KeptSlates, Window, measure_drift, sample_drift, stability_index, unseen_share
+from training.drift import KeptSlates, Window, is_stuck, measure_drift, sample_drift, stability_index, unseen_share
 
 LAYOUT = Layout.from_strings(
     {"user_ids": ["user.id@1:int64:1"], "candidate_floats": ["room.viewers@1:float32:1", "room.pair@1:float32:2"]}
@@ -124,3 +124,11 @@ def test_samples_drift_as_slates_do() -> None:
     assert (found["user.id"].measure, found["user.id"].drift) == ("unseen", 0)
     assert found["user.watched.dwell_s"].drift == pytest.approx(0, abs=1e-6)
     assert sample_drift(before.between(-2, -1), after) == ()
+
+
+def test_a_number_that_varied_and_is_the_same_everywhere_is_stuck_but_a_rare_one_is_not() -> None:
+    varied, rare = np.arange(100.0), np.r_[np.zeros(99), 1.0]
+    assert is_stuck(varied, np.zeros(5))
+    assert not is_stuck(varied, np.r_[np.zeros(5), 1.0])
+    assert not is_stuck(rare, np.zeros(5))
+    assert is_stuck(rare, np.ones(5))

@@ -1,4 +1,4 @@
-"""Compare recall or ranking: what is there, trained on one split and judged on the same questions or impressions.
+"""Compare recall, ranking, or steps of training, judged on the same questions or impressions.
 
 Recall: every channel alone, all merged and ranked, and the models of a well-kept library.
 
@@ -18,6 +18,9 @@ of features. Protocols:
   kuairand KuaiRand-27K, given its folder: 19 and 20 April 2022 are the test
   census   Census-Income, given its folder: two tasks of a table
 
+Incremental: a ranker that goes on with every hour (`run --incremental`) beside one that was trained before the first of
+them, on the last hours of a sample set; each hour is judged by models that have seen none of it.
+
 Figures are means over seeds, with half their range. Runs that are finished in the work folder are not trained again.
 
 Examples:
@@ -26,6 +29,7 @@ Examples:
   python -m training compare recall --data ml-1m --protocol ncf --json ncf.json
   python -m training compare ranking --data run/samples --model mmoe --model dnn:single
   python -m training compare ranking --data run/samples --model mmoe --drop-group realtime
+  python -m training compare incremental --data run/samples --model mmoe --hours 24
   python -m training compare ranking --data kuairand --protocol kuairand --work kuairand-runs --json kuairand.json
 """
 
@@ -35,6 +39,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from serving.verbs import UserError
+from training.commands.compare_incremental import add_incremental_arguments, run_incremental_comparison
 from training.commands.compare_ranking import add_ranking_arguments, run_ranking
 from training.commands.fractions import add_fractions
 from training.commands.local_paths import local_paths
@@ -52,7 +57,11 @@ from training.models.recall import RECALL
 from training.report import print_tables, table_console
 from training.storage import place, stored
 
-PROTOCOLS = {"recall": ("live", "liverec", "ncf"), "ranking": ("samples", "kuairand", "census")}
+PROTOCOLS = {
+    "recall": ("live", "liverec", "ncf"),
+    "ranking": ("samples", "kuairand", "census"),
+    "incremental": ("samples",),
+}
 """By what is compared; the first is the default."""
 FIRST_SEED = 17
 
@@ -67,6 +76,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", action="append", help="may be repeated; default all")
     parser.add_argument("--budget", type=int, default=100, help="recall: candidates of the merge and each channel; 100")
     add_ranking_arguments(parser)
+    add_incremental_arguments(parser)
     parser.add_argument("--seeds", type=int, default=3, help="how many times all is trained; default 3")
     add_fractions(parser)
     parser.add_argument("--json", type=place, metavar="FILE", help="write all numbers there")
@@ -76,6 +86,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 @local_paths(read=("data",), write=("json",), keep=("work",))
 def run(arguments: argparse.Namespace) -> int:
     """Compares, and prints the tables."""
+    _check(arguments)
+    if arguments.what == "ranking":
+        return run_ranking(arguments, FIRST_SEED)
+    if arguments.what == "incremental":
+        return run_incremental_comparison(arguments, FIRST_SEED)
+    return _run_recall(arguments)
+
+
+def _check(arguments: argparse.Namespace) -> None:
+    """Refuses arguments that make no sense, and chooses the protocol."""
     for name in ("budget", "seeds"):
         if getattr(arguments, name) < 1:
             raise UserError(f"--{name}: expected a number above 0, received {getattr(arguments, name)}")
@@ -86,8 +106,10 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.protocol not in protocols:
         known = ", ".join(protocols)
         raise UserError(f"--protocol: expected one of {known} with {arguments.what}, received {arguments.protocol}")
-    if arguments.what == "ranking":
-        return run_ranking(arguments, FIRST_SEED)
+
+
+def _run_recall(arguments: argparse.Namespace) -> int:
+    """Compares the recall channels, protocol by protocol."""
     _check_recall(arguments)
     if arguments.protocol == "ncf":
         return _ncf(arguments)

@@ -1,15 +1,23 @@
-"""Train, evaluate, gate, export and publish models of a sample set, in one go.
+r"""Train, evaluate, gate, export and publish models of a sample set, in one go.
 
 Every model is judged on the test part beside popularity and random, and compared with the version that serves today:
 one that is worse beyond the tolerance, answers with numbers that are not finite, or reads features that the catalogue
 lacks is not published, and the exit status is 1. A training that was interrupted goes on from its last checkpoint; of
-several models, name those that are not finished yet with --model. Models solved from visits (item_cf, mf) go on from
-the visits of an earlier run with --since: the samples need to hold just what came after it.
+several models, name those that are not finished yet with --model. With --since, models solved from visits (item_cf,
+mf) and rankers that learn by gradient alone go on from an earlier run: the samples need to hold just what came after
+it, and users and streamers that are new get rows of their own.
+
+With --incremental, such models go on with whatever is new in the samples since the last step, as the hourly sets of
+`worker` grow: each label is learnt once, when its window is over. A step is judged on the newest slates, which it has
+not learnt yet; a feature that is stuck, or has drifted more than --most-drift, forbids it. --every takes a step again
+and again.
 
 Examples:
   python -m training run --samples run/samples --work run/training --models run/models
   python -m training run --samples run/samples --work run/daily --models /models --model mmoe --server 127.0.0.1:8500
   python -m training run --samples day-2/samples --work day-2/run --models /models --model item_cf --since day-1/run
+  python -m training run --incremental --samples hours --work steps --models /models --model mmoe --since day-1/run \
+    --every 60
 """
 
 import argparse
@@ -19,13 +27,16 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from serving.verbs import UserError
 from training.commands.fractions import add_fractions
 from training.commands.local_paths import local_paths
 from training.commands.progress import epochs
+from training.commands.run_incremental import add_incremental_arguments, run_incremental
+from training.continuation import can_go_on
 from training.data.dataset import Dataset
 from training.report import print_report, table_console, write_report
 from training.run import ModelRun, Places, evaluation, run_model
-from training.run_config import is_solved, load_config
+from training.run_config import load_config
 from training.storage import Place, place, stored
 
 CONFIGS = Path(__file__).resolve().parent.parent / "configs"
@@ -41,8 +52,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", action="append", type=place, metavar="FILE", help="a configuration of your own")
     add_fractions(parser)
     parser.add_argument(
-        "--since", type=place, metavar="WORK", help="--work of an earlier run, for solved models to go on"
+        "--since", type=place, metavar="WORK", help="--work of an earlier run, for models to go on that can"
     )
+    add_incremental_arguments(parser)
     parser.add_argument("--server", action="append", default=[], metavar="HOST:PORT", help="wait until it serves")
     parser.add_argument("--json", action="store_true", help="print JSON, and no progress")
 
@@ -52,12 +64,16 @@ def run(arguments: argparse.Namespace) -> int:
     """Runs the models one after the other."""
     names = arguments.model or ([] if arguments.config else MODELS)
     configs = [load_config(path) for path in [*(CONFIGS / f"{name}.toml" for name in names), *(arguments.config or [])]]
+    if arguments.incremental:
+        return run_incremental(arguments, configs)
+    if arguments.every is not None:
+        raise UserError("--every: expected --incremental beside it")
     dataset = Dataset.read(arguments.samples, tuple(arguments.fractions))
     places = Places(arguments.work, arguments.models, arguments.server)
     runs: list[ModelRun] = []
     for config in configs:
         with epochs(config.model, quiet=arguments.json) as progress:
-            since = arguments.since / config.model if arguments.since and is_solved(config) else None
+            since = arguments.since / config.model if arguments.since and can_go_on(config) else None
             runs.append(run_model(config, dataset, places, progress, since))
     found = evaluation(dataset, [each.assessment for each in runs])
     with stored(arguments.work / "report") as folder:

@@ -1,12 +1,12 @@
 """A data set: a sample set, read and split by time, with what its evaluation needs."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
 from feature_service import settings
 from feature_service.features.catalog import Catalog, build_catalog
-from training.data.samples import RoomVersions
+from training.data.samples import RoomVersions, Samples
 from training.data.samples_io import (
     SampleAbout,
     read_enters,
@@ -15,8 +15,19 @@ from training.data.samples_io import (
     read_samples,
     read_settings,
 )
-from training.data.split import FRACTIONS, Boundaries, Split, boundaries, split
+from training.data.split import (
+    FRACTIONS,
+    LONGEST_WINDOW_MS,
+    Boundaries,
+    Split,
+    boundaries,
+    decided_between,
+    split,
+)
 from training.recall_baselines import Enters
+
+FRESH_FRACTIONS = (0.8, 0.1, 0.1)
+"""Of the new slates of `Dataset.new`, in order of time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +66,42 @@ class Dataset:
         """
         samples = read_samples(uri)
         at = boundaries(samples, fractions)
+        return cls._of(uri, at, split(samples, at, late_labels=late_labels))
+
+    @classmethod
+    def new(cls, uri: str | Path, since_ms: int, least_slates: int) -> tuple[Self, Samples] | None:
+        """What a model that has learnt all labels decided until a time has not learnt from, split by time.
+
+        Args:
+            uri: The sample set's directory.
+            since_ms: The time, Unix milliseconds; the new slates are those after it.
+            least_slates: New slates, at least.
+
+        Returns:
+            Training: the labels decided since then and until the validation part begins; validation and test: a tenth
+            of the new slates each. And all samples, of the time before too. None if there are too few.
+
+        Raises:
+            DataError: As `read`.
+        """
+        samples = read_samples(uri)
+        newer = samples.between(since_ms + 1, int(samples.slates.time_ms.max(initial=since_ms)) + 1)
+        if len(newer.slates.user) < least_slates:
+            return None
+        at = boundaries(newer, FRESH_FRACTIONS)
+        fresh = decided_between(
+            samples.between(since_ms - LONGEST_WINDOW_MS, at.validation_ms), since_ms, at.validation_ms
+        )
+        return cls._of(uri, at, replace(split(newer, at), training=fresh)), samples
+
+    @classmethod
+    def _of(cls, uri: str | Path, at: Boundaries, parts: Split) -> Self:
         enters = read_enters(uri)
         return cls(
             about=read_sample_about(uri),
             catalog=catalog_of_set(uri),
             at=at,
-            split=split(samples, at, late_labels=late_labels),
+            split=parts,
             rooms=read_rooms(uri),
             enters=Enters.of(enters.time_ms, enters.user, enters.streamer, enters.watch_ms),
         )
