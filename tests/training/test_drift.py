@@ -116,7 +116,7 @@ def test_one_layout_more_leaves_the_features_that_both_windows_have() -> None:
 def test_samples_drift_as_slates_do() -> None:
     before = toy_world(60, seed=1).samples
     tensors = before.candidates.tensors
-    louder = tensors | {CANDIDATE_FLOATS: tensors[CANDIDATE_FLOATS] * np.float32(1_000)}
+    louder = tensors | {CANDIDATE_FLOATS: tensors[CANDIDATE_FLOATS].astype(np.float32) * np.float32(1_000)}
     after = replace(before, candidates=replace(before.candidates, tensors=louder))
     found = {each.spec.partition("@")[0]: each for each in sample_drift(before, after)}
     assert sample_drift(before, after)[0].spec.startswith("room.viewers@")
