@@ -1,11 +1,13 @@
 """Places that are copied to this machine and back behave as local folders do."""
 
 import re
+import socket
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from training.data import locations
 from training.data.errors import DataError
 from training.storage import Place, Remote, fetched, kept, place, stored
 
@@ -104,3 +106,19 @@ def test_a_bucket_that_is_not_there_is_named(object_store: object) -> None:
     missing = Remote("s3://no-such-bucket/found.json")
     with pytest.raises(DataError, match=r"s3://no-such-bucket/found.json: .*no-such-bucket"), stored(missing) as file:
         file.write_text("text")
+
+
+def test_a_namenode_that_hangs_is_not_waited_for_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(locations, "_ANSWER_TIMEOUT_S", 0.5)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        uri = f"hdfs://127.0.0.1:{silent.getsockname()[1]}/run"
+        with (
+            pytest.raises(DataError, match=rf"^{uri}: the namenode did not answer within 0.5 s$"),
+            fetched(Remote(uri)),
+        ):
+            pass
+
+
+def test_a_namenode_that_is_not_there_is_named_at_once() -> None:
+    with pytest.raises(DataError, match=r"^hdfs://127.0.0.1:1/run: .*Connection refused$"):
+        locations.locate("hdfs://127.0.0.1:1/run")

@@ -1,9 +1,11 @@
 """Where an event log lies: URIs of local folders, HDFS and S3 as pyarrow filesystems."""
 
 import socket
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import pyarrow as pa
@@ -11,8 +13,12 @@ from pyarrow import fs
 
 from training.data.errors import DataError
 
+if TYPE_CHECKING:
+    from hdfs_native.fsspec import HdfsFileSystem
+
 SCHEMES = ("file", "hdfs", "s3")
 _CONNECT_TIMEOUT_S = 10.0
+_ANSWER_TIMEOUT_S = 30.0
 
 
 def locate(uri: str | Path) -> tuple[fs.FileSystem, str]:
@@ -99,4 +105,23 @@ def _hdfs(uri: str) -> tuple[fs.FileSystem, str]:
         if parts.hostname and parts.port:  # The client itself tries for minutes to reach what is not there.
             socket.create_connection((parts.hostname, parts.port), _CONNECT_TIMEOUT_S).close()
         filesystem = HdfsFileSystem(host=parts.hostname, port=parts.port)
+        _await_answer(filesystem)
     return fs.PyFileSystem(fs.FSSpecHandler(filesystem)), parts.path
+
+
+def _await_answer(filesystem: "HdfsFileSystem") -> None:
+    """Asks a namenode for something, as the client would wait without end for one that hangs.
+
+    Raises:
+        OSError: It does not answer in time.
+    """
+
+    def ask() -> None:
+        with suppress(Exception):  # What is wrong is said when the filesystem is used.
+            filesystem.exists("/")
+
+    asked = threading.Thread(target=ask, daemon=True)
+    asked.start()
+    asked.join(_ANSWER_TIMEOUT_S)
+    if asked.is_alive():
+        raise TimeoutError(f"the namenode did not answer within {_ANSWER_TIMEOUT_S:g} s")

@@ -1,5 +1,6 @@
 """The event log at rest: what is written comes back, and what is wrong is named."""
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -198,6 +199,6 @@ def test_a_place_that_cannot_be_written_to_is_named(tmp_path: Path) -> None:
 def test_an_unknown_scheme_and_a_missing_package_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(DataError, match=r"expected a path or one of file://, hdfs://, s3://, received ftp://"):
         locate("ftp://host/log")
-    monkeypatch.setitem(__import__("sys").modules, "hdfs_native", None)
+    monkeypatch.setitem(sys.modules, "hdfs_native.fsspec", None)
     with pytest.raises(DataError, match="hdfs:// needs the packages hdfs-native and fsspec"):
         locate("hdfs://host:9820/log")
