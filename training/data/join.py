@@ -108,7 +108,7 @@ def join(table: pa.Table, heads: Sequence[str] | None = None, extent: Extent | N
       is told as censored. One whose enter came after its own window is not the impression's; in a log without enters a
       leave tells of both.
     * What gifts were worth adds up.
-    * An impression whose event id was there before has no label and takes no event: replay leaves it out.
+    * An impression whose event id was there before, or whose user has been erased, has no label and takes no event.
 
     Args:
         table: `JOIN_COLUMNS` of a log, in its order; late events count too.
@@ -145,7 +145,7 @@ def join(table: pa.Table, heads: Sequence[str] | None = None, extent: Extent | N
             labels[:, column] = credited.happened(head)
             mask[:, column] = mature
             delay_s[:, column] = credited.delay_s(head, np.ones(len(log.kind), np.bool_))
-    mask[log.repeated[impressions]] = False
+    mask[log.left_out[impressions]] = False
     labels[~mask] = 0
     censored = credited.cut_off(HEADS["watch_time"]) & mask[:, HEAD_NAMES.index("watch_time")]
     return Labels(impressions, labels, mask, censored, delay_s)
@@ -154,11 +154,14 @@ def join(table: pa.Table, heads: Sequence[str] | None = None, extent: Extent | N
 def enters_of(table: pa.Table) -> EnterColumns:
     """The visits that began, each event id once, with the longest watch of the leaves until the viewer enters again.
 
+    Those of a user who has been erased are left out.
+
     Args:
         table: `JOIN_COLUMNS` of a log.
     """
     kind = table["kind"].to_numpy()
-    rows = np.flatnonzero((kind == EventKind.ENTER) & ~repeats(table["event_id"], kind == EventKind.ENTER))
+    entering = (kind == EventKind.ENTER) & ~_is_nobody(table)
+    rows = np.flatnonzero(entering & ~repeats(table["event_id"], entering))
     visit = _pairs(_codes(table["user_id"]), _codes(table["room_id"]))
     entered, left = _latest_before(visit, table["time_ms"].to_numpy(), rows, np.flatnonzero(kind == EventKind.LEAVE))
     watch_ms = np.full(len(rows), -1, np.int64)
@@ -177,12 +180,13 @@ def enters_of(table: pa.Table) -> EnterColumns:
 class _Log:
     """The columns of a log as numbers.
 
-    `by_*` say which events belong together, -1 = by another rule; `repeated` which impressions were there before;
-    `room_end_ms` when the room of each event went off air, at the end of time where it is not known.
+    `by_*` say which events belong together, -1 = by another rule; `left_out` which impressions were there before, and
+    what is nobody's, as the user was erased; `room_end_ms` when the room of each event went off air, at the end of time
+    where it is not known.
     """
 
     kind: NDArray[np.int8]
-    repeated: NDArray[np.bool_]
+    left_out: NDArray[np.bool_]
     time_ms: Ints
     watch_ms: Ints
     gift_value: NDArray[np.float64]
@@ -200,12 +204,12 @@ class _Log:
         no_request = requests == encoded.dictionary.index("").as_py()
         request = _pairs(user, requests)
         kind = table["kind"].to_numpy()
-        repeated = repeats(table["event_id"], kind == EventKind.IMPRESSION)
-        apart = no_request | repeated
-        shown = ~table["sampled"].to_numpy() & ~repeated & (no_request | (kind == EventKind.IMPRESSION))
+        left_out = repeats(table["event_id"], kind == EventKind.IMPRESSION) | _is_nobody(table)
+        apart = no_request | left_out
+        shown = ~table["sampled"].to_numpy() & ~left_out & (no_request | (kind == EventKind.IMPRESSION))
         return cls(
             kind=kind,
-            repeated=repeated,
+            left_out=left_out,
             time_ms=table["time_ms"].to_numpy(),
             watch_ms=table["watch_ms"].to_numpy(),
             gift_value=table["gift_value"].to_numpy(),
@@ -302,6 +306,12 @@ def _latest_before(group: Ints, time_ms: Ints, impressions: Ints, events: Ints) 
     rows, found = order[passed[places]], both[order[places]]
     same = (group[both[rows]] == group[found]) & (group[found] >= 0)
     return rows[same], found[same]
+
+
+def _is_nobody(table: pa.Table) -> NDArray[np.bool_]:
+    """Which events have no user, bool [L]."""
+    users = _encoded(table["user_id"])
+    return users.indices.to_numpy() == users.dictionary.index("").as_py()
 
 
 def _ends(kind: NDArray[np.int8], room: Ints, time_ms: Ints) -> Ints:

@@ -259,3 +259,17 @@ def test_a_long_watch_has_come_when_the_viewer_leaves_after_a_minute():
     ]
     assert delays(events, "long_watch") == [200]
     assert delays(events, "watch_time") == [np.inf]
+
+
+def test_what_users_did_who_were_erased_is_nobodys():
+    """Their events stay for the rooms' sake, without a user: they are no visits of one user, and no labels."""
+    events = [
+        seen(0, "", "a"),
+        viewer(ENTER, 1, "", "a"),
+        viewer(LEAVE, 91, "", "a", watch_ms=90_000),
+        seen(5, "u", "a", "r"),
+        viewer(ENTER, 6, "u", "a", "r"),
+        END,
+    ]
+    assert labels(events, "enter") == [MASKED, 1]
+    assert enters_of(to_table(events).select(JOIN_COLUMNS)).user.tolist() == [key_of("user", "u")]
