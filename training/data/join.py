@@ -332,8 +332,11 @@ def repeats(event_id: pa.ChunkedArray, among: NDArray[np.bool_]) -> NDArray[np.b
 
 def _encoded(column: pa.ChunkedArray) -> pa.DictionaryArray:
     """Texts as numbers of a dictionary that all chunks share."""
-    encoded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
-    return encoded.unify_dictionaries().combine_chunks()
+    if not pa.types.is_dictionary(
+        column.type
+    ):  # In one chunk: to unify those of many takes far longer than to make one.
+        column = pa.table({"texts": column}).combine_chunks()["texts"].dictionary_encode()
+    return column.unify_dictionaries().combine_chunks()
 
 
 def _codes(column: pa.ChunkedArray) -> Ints:

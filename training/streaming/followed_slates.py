@@ -6,7 +6,7 @@ from pathlib import Path
 
 from feature_service.log.reader import RecordReader, read_records
 from feature_service.log.segment import first_positions
-from feature_service.served.slate import SLATES, ServedSlate
+from feature_service.served.slate import SLATES, STAMPS, ServedSlate
 from training.data.hours import HOUR_MS
 from training.data.served_impressions import SEEN_BEFORE_MS, SEEN_WITHIN_MS
 from training.data.service_log import in_order
@@ -14,12 +14,14 @@ from training.data.service_log import in_order
 _EARLIER_MS = SEEN_WITHIN_MS + SEEN_BEFORE_MS
 """A slate this much earlier may have claimed an impression that one of the hour would claim too."""
 
-_EARLIER_HOURS = -(-_EARLIER_MS // HOUR_MS)
+_SPAN_MS = 600_000
+_SPANS = HOUR_MS // _SPAN_MS
+_EARLIER_SPANS = _EARLIER_MS // _SPAN_MS
 
 
 @dataclass(slots=True)
-class _Hour:
-    """Where the slates of an hour lie in the log, and the layout of the last of them that has tensors, if any has."""
+class _Span:
+    """Where the slates of ten minutes lie in the log, and the layout of the last one with tensors, if there is one."""
 
     first: int
     end: int
@@ -27,7 +29,7 @@ class _Hour:
 
 
 class FollowedSlates:
-    """An index of the newest hours; the slates themselves stay in the log."""
+    """An index of the newest hours, by spans of ten minutes; the slates themselves stay in the log."""
 
     def __init__(self, served: Path, position: int = 0, *, first_hour: int | None = None, layout: str = "") -> None:
         """Opens the log, which may still be empty.
@@ -39,9 +41,9 @@ class FollowedSlates:
             layout: The layout of the hours before.
         """
         self._served = served
-        self._reader = RecordReader(served, self._there(position), SLATES)
+        self._reader = RecordReader(served, self._there(position), STAMPS)
         self._position = position
-        self._hours: dict[int, _Hour] = {}
+        self._spans: dict[int, _Span] = {}
         self._layout = layout
         self.first_hour = first_hour
 
@@ -51,27 +53,28 @@ class FollowedSlates:
         Raises:
             LogError: A record is damaged.
         """
-        for position, slate in self._reader.poll():
+        for position, stamp in self._reader.poll():
             self._position = position + 1
-            hour = slate.served_ms // HOUR_MS
-            held = self._hours.setdefault(hour, _Hour(position, position))
+            span = stamp.served_ms // _SPAN_MS
+            held = self._spans.setdefault(span, _Span(position, position))
             held.end = position + 1
-            if slate.tensors:
-                held.layout = slate.layout
+            if stamp.layout:
+                held.layout = stamp.layout
+                hour = span // _SPANS
                 self.first_hour = hour if self.first_hour is None else min(hour, self.first_hour)
 
     def end(self, hour: int) -> int:
         """The position behind the newest slate of an hour; 0 without one."""
-        return self._hours[hour].end if hour in self._hours else 0
+        return max((held.end for held in self._within(hour * _SPANS, hour)), default=0)
 
     def layout(self, hour: int) -> str:
         """Name of the columns of an hour: those of its newest slate, or of the nearest hour before."""
-        known = [each for each in sorted(self._hours) if each <= hour and self._hours[each].layout]
-        return self._hours[known[-1]].layout if known else self._layout
+        known = [span for span in self._spans if span < (hour + 1) * _SPANS and self._spans[span].layout]
+        return self._spans[max(known)].layout if known else self._layout
 
     def newest_layout(self) -> str:
         """Name of the columns of the newest hour."""
-        return self.layout(max(self._hours, default=0))
+        return self.layout(max(self._spans, default=0) // _SPANS)
 
     def read(self, hour: int) -> Iterator[ServedSlate]:
         """The slates of an hour, and before them those that may have claimed its impressions, by their clocks.
@@ -80,7 +83,7 @@ class FollowedSlates:
             LogError: A record is damaged.
         """
         from_ms, until_ms = hour * HOUR_MS - _EARLIER_MS, (hour + 1) * HOUR_MS
-        near = [self._hours[each] for each in range(hour - _EARLIER_HOURS, hour + 1) if each in self._hours]
+        near = self._within(hour * _SPANS - _EARLIER_SPANS, hour)
         if near:
             first, end = min(each.first for each in near), max(each.end for each in near)
             yield from in_order(self._between(first, end, from_ms, until_ms), lambda slate: slate.served_ms)
@@ -88,11 +91,16 @@ class FollowedSlates:
     def forget(self, before: int) -> None:
         """Lets go of what the hours from one on do not need."""
         self._layout = self.layout(before - 1)
-        self._hours = {hour: held for hour, held in self._hours.items() if hour >= before - _EARLIER_HOURS}
+        first = before * _SPANS - _EARLIER_SPANS
+        self._spans = {span: held for span, held in self._spans.items() if span >= first}
 
     def position(self) -> int:
         """Where another one has to begin to know the same."""
-        return min((held.first for held in self._hours.values()), default=self._position)
+        return min((held.first for held in self._spans.values()), default=self._position)
+
+    def _within(self, first: int, hour: int) -> list[_Span]:
+        """The spans from one on up to the end of an hour."""
+        return [self._spans[span] for span in range(first, (hour + 1) * _SPANS) if span in self._spans]
 
     def _between(self, first: int, end: int, from_ms: int, until_ms: int) -> Iterator[ServedSlate]:
         for position, slate in read_records(self._served, self._there(first), SLATES):

@@ -49,8 +49,7 @@ class Progress:
         hour: The oldest hour that may still change.
         first_hour: The first one with slates that have features.
         layout: The columns of the hours before `hour`.
-        from_ms: What happened earlier is for no hour any more, Unix milliseconds.
-        last_ms: Time of the newest event.
+        last_ms: Time of the newest event, Unix milliseconds.
         now_ms: When the newest event was received.
         kinds: The kinds of events that there were.
     """
@@ -61,7 +60,6 @@ class Progress:
     hour: int
     first_hour: int
     layout: str
-    from_ms: int
     last_ms: int
     now_ms: int
     kinds: tuple[int, ...]

@@ -233,7 +233,6 @@ class Worker:
             hour=hour,
             first_hour=first_hour,
             layout=self._slates.layout(hour - 1),
-            from_ms=self._rows.from_ms,
             last_ms=self._rows.last_ms,
             now_ms=self.now_ms,
             kinds=tuple(sorted(self._rows.kinds)),
@@ -242,7 +241,7 @@ class Worker:
     def _resume(self, progress: Progress) -> FollowedSlates:
         """Takes up what an earlier worker knew; its events from `rows_from` on have to be read again."""
         self.position, self.now_ms, self._hour = progress.position, progress.now_ms, progress.hour
-        self._rows = Rows(progress.from_ms, progress.last_ms, set(progress.kinds))
+        self._rows = Rows(rows_from_ms(progress.hour), progress.last_ms, set(progress.kinds))
         return FollowedSlates(
             self._served, progress.slates_from, first_hour=progress.first_hour, layout=progress.layout
         )

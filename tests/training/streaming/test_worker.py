@@ -176,6 +176,17 @@ def test_a_quiet_log_does_not_keep_the_last_hour_from_being_decided(tmp_path: Pa
     assert read_samples(tmp_path / "hours").candidates.mask[:, heads].all()
 
 
+def test_a_head_whose_events_came_long_ago_has_labels_after_a_restart_too(tmp_path: Path) -> None:
+    logs = ServiceLogs(tmp_path)
+    logs.serve([slate(RNG, f"r{at}", "one", ["a"], ms(at)) for at in (1, 361)])
+    logs.append([seen("a", 2, "r1"), act(EventKind.LIKE, "a", 3, "r1"), passing(350)])
+    once(logs)
+    logs.append([seen("a", 362, "r361"), passing(600)])
+    once(logs)
+    like = HEAD_NAMES.index("like")
+    assert read_samples(tmp_path / "hours").candidates.mask[:, like].all()
+
+
 def test_nothing_new_writes_nothing(tmp_path: Path) -> None:
     logs, events = made_up(tmp_path, 12)
     logs.append(events)
