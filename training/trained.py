@@ -105,7 +105,10 @@ class RunFiles:
         config = parse_config(table["config"], str(directory / RUN_FILE))
         encodings: Encodings = {name: (Encoding(e), vocabulary) for name, (e, vocabulary) in table["encodings"].items()}
         blueprint = blueprint_of(config, Layout.from_strings(table["layout"]), encodings, fitted)
-        return cls(config, blueprint, table["seen_until_ms"], table["learnt_until_ms"])
+        try:
+            return cls(config, blueprint, table["seen_until_ms"], table["learnt_until_ms"])
+        except KeyError as error:
+            raise TrainedError(f"{directory / RUN_FILE}: expected {error}, as runs have it now; train again") from None
 
     def same_as(self, other: "RunFiles") -> bool:
         """Whether the other run would train the same model on the same samples."""
