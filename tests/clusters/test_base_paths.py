@@ -75,6 +75,36 @@ def test_a_version_that_could_not_be_made_is_not_there(base_path: Place, source:
     assert names(base_path) == []
 
 
+@pytest.mark.parametrize("root", ["hdfs"], indirect=True)
+def test_on_hdfs_a_version_is_not_there_before_it_is_whole(
+    base_path: Remote, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put, seen = Mirrored._put, []
+    monkeypatch.setattr(Mirrored, "_put", lambda self, name: (put(self, name), seen.append(names(base_path))))
+    place(source, base_path, claim(base_path), nothing)
+    assert seen == [[], []]
+    assert names(base_path) == ["1"]
+
+
+@pytest.mark.parametrize("root", ["hdfs", "s3"], indirect=True)
+def test_of_a_version_that_was_stored_in_part_nothing_is_left(
+    base_path: Remote, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put = Mirrored._put
+
+    def fail_at_the_graph(self: Mirrored, name: str) -> None:
+        if name == "/saved_model.pb":
+            raise OSError(28, "No space left on device")
+        put(self, name)
+
+    monkeypatch.setattr(Mirrored, "_put", fail_at_the_graph)
+    with pytest.raises(PublishError, match=r"mmoe/1: could not be written"):
+        place(source, base_path, claim(base_path), nothing)
+    filesystem, path = locate(str(base_path))
+    left = filesystem.get_file_info(fs.FileSelector(path))
+    assert [item.base_name for item in left] == [".versions"]
+
+
 def test_a_version_without_its_graph_is_none(base_path: Place, source: Path) -> None:
     """As an object store holds one of which not all is there yet."""
     if isinstance(base_path, Path):

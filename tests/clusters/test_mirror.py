@@ -1,5 +1,9 @@
 """A local folder follows the base paths of any storage."""
 
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -51,3 +55,24 @@ def test_a_version_that_is_not_all_there_is_not_brought(models: Place, tmp_path:
     filesystem, path = locate(str(models / "mmoe" / "2" / "saved_model.pb"))
     filesystem.delete_file(path)
     assert mirror(models / "mmoe", tmp_path / "served").added == (1,)
+
+
+@pytest.mark.parametrize("root", ["s3"], indirect=True)
+def test_it_goes_on_until_it_is_ended(models: Place, tmp_path: Path) -> None:
+    target, saved = tmp_path / "served", tmp_path / "model"
+    command = [sys.executable, "-m", "training", "mirror", f"--source={models}", f"--target={target}", "--every=0.1"]
+    with subprocess.Popen(command) as process:
+        try:
+            await_versions(target / "mmoe", [1, 2])
+            place(saved, models / "mmoe", claim(models / "mmoe"), nothing)
+            await_versions(target / "mmoe", [1, 2, 3])
+        finally:
+            process.send_signal(signal.SIGTERM)
+    assert process.returncode == 130
+
+
+def await_versions(base_path: Path, expected: list[int]) -> None:
+    deadline_s = time.monotonic() + 60
+    while versions(base_path) != expected:
+        assert time.monotonic() < deadline_s, versions(base_path)
+        time.sleep(0.05)

@@ -62,11 +62,13 @@ def test_a_kept_folder_is_gone_on_in(root: Place) -> None:
         folder.mkdir(parents=True)
         (folder / "checkpoint-1").write_text("old")
         (folder / "run.json").write_text("same")
+        (folder / "log").write_text("1")
     with kept(root / "run") as (folder, _):
-        assert sorted(file.name for file in folder.iterdir()) == ["checkpoint-1", "run.json"]
+        assert sorted(file.name for file in folder.iterdir()) == ["checkpoint-1", "log", "run.json"]
         (folder / "checkpoint-1").unlink()
+        (folder / "log").write_text("1 2")
         (folder / "checkpoint-2").write_text("new")
-    assert contents(root / "run") == {"checkpoint-2": "new", "run.json": "same"}
+    assert contents(root / "run") == {"checkpoint-2": "new", "log": "1 2", "run.json": "same"}
 
 
 def test_a_kept_folder_is_stored_while_work_goes_on_and_after_it_broke_off(root: Place) -> None:
