@@ -18,6 +18,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 
 from feature_service.features.catalog import build_catalog
 from feature_service.settings import load
@@ -63,14 +64,11 @@ def run(arguments: argparse.Namespace) -> int:
         history=arguments.history,
         correct_hours=arguments.correct_hours,
     )
-    with counters(quiet=arguments.json) as count:
-        try:
-            for number, revised in enumerate(_once(worker) if arguments.once else _follow(worker), start=1):
-                count("events", worker.position)
-                count("revisions", number)
-                _tell(revised, as_json=arguments.json)
-        except KeyboardInterrupt:  # Its work is safe at any moment.
-            return 0
+    with counters(quiet=arguments.json) as count, suppress(KeyboardInterrupt):  # Its work is safe at any moment.
+        for number, revised in enumerate(_once(worker) if arguments.once else _follow(worker), start=1):
+            count("events", worker.position)
+            count("revisions", number)
+            _tell(revised, as_json=arguments.json)
     if worker.missed:
         sys.stderr.write(f"worker: {worker.missed} events came too late and are joined in batch only\n")
     return 0

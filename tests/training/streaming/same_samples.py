@@ -9,7 +9,7 @@ import numpy as np
 from tests.training.streaming.service_logs import CATALOG, ServiceLogs
 from training.data.join import EnterColumns
 from training.data.samples import RoomVersions
-from training.data.samples_io import read_enters, read_rooms, read_sample_about, read_samples
+from training.data.samples_io import read_enters, read_rooms, read_samples
 from training.data.served_join import join_served
 
 
@@ -37,4 +37,3 @@ def assert_same(hours: Path, whole: Path) -> None:
             assert np.array_equal(getattr(one, name), getattr(other, name)), name
     assert rows(read_enters(hours)) == rows(read_enters(whole))
     assert rows(read_rooms(hours)) == rows(read_rooms(whole))
-    assert read_sample_about(hours) == read_sample_about(whole)

@@ -122,8 +122,8 @@ def room_event(kind: EventKind, event_id: str, time_ms: int, room: str, viewers:
 def made_up(folder: Path, seed: int, hours: int = 6, slates_an_hour: int = 12) -> tuple[ServiceLogs, list[Event]]:
     """Logs of some hours: the served one is written, the events are returned in the order of their receipt.
 
-    A tenth of the events come once more, a third out of order, a twentieth more than an hour late; each event is
-    received at most an hour and a half after it happened.
+    Slates are written up to a quarter of an hour after others. A tenth of the events come once more, a third out of
+    order, a twentieth more than an hour late; each is received at most an hour and a half after it happened.
     """
     rng = np.random.default_rng(seed)
     logs = ServiceLogs(folder)
@@ -141,7 +141,8 @@ def made_up(folder: Path, seed: int, hours: int = 6, slates_an_hour: int = 12) -
             logs.slates.append(logs.slates[-1])
         for place, room in enumerate(rooms[: rng.integers(5)]):
             events += _visit(rng, f"{number}-{place}", user, room, f"request-{number}", served_ms)
-    logs.serve(logs.slates)
+    written = np.argsort([each.served_ms + rng.uniform(0, 900_000) for each in logs.slates])
+    logs.serve([logs.slates[place] for place in written])
     return logs, _received(rng, events)
 
 

@@ -12,8 +12,10 @@ import pytest
 
 from feature_service.features.events import Event, EventKind
 from feature_service.features.schema import key_of
+from tests.feature_service.served.showing import showing
 from tests.training.streaming.same_samples import assert_same, batch
 from tests.training.streaming.service_logs import CATALOG, LAYOUT, NARROW, START_MS, ServiceLogs, event, made_up, slate
+from training.data.dataset import Dataset
 from training.data.errors import DataError
 from training.data.hours import HOUR_MS, hour_name
 from training.data.samples_io import SampleWriter, read_enters, read_sample_about, read_samples
@@ -77,6 +79,31 @@ def test_the_hours_together_are_the_join_of_the_whole_log(tmp_path: Path, seed: 
     logs.append(events)
     once(logs)
     assert_same(tmp_path / "hours", batch(logs))
+    assert read_sample_about(tmp_path / "hours") == read_sample_about(tmp_path / "batch")
+
+
+async def test_what_a_running_service_logs_gives_the_same(tmp_path: Path) -> None:
+    async with showing(tmp_path) as shown:
+        logs = ServiceLogs(tmp_path)
+        for hours in (0.5, 0.6, 3):
+            for user in ("one", "two"):
+                await shown.see(user, await shown.show(user))
+            await shown.pass_hours(hours)
+            once(logs)
+    once(logs)  # The served log is written in the background, up to the end of the service.
+    assert read_sample_about(tmp_path / "hours").slates == 6
+    assert_same(tmp_path / "hours", batch(logs))
+
+
+def test_training_splits_hours_like_a_set_that_is_one_whole(tmp_path: Path) -> None:
+    logs, events = made_up(tmp_path, 14)
+    logs.append(events)
+    once(logs)
+    found, expected = (Dataset.read(samples).split for samples in (tmp_path / "hours", batch(logs)))
+    for part in ("training", "validation", "test"):
+        one, other = getattr(found, part), getattr(expected, part)
+        assert one.slates.time_ms.tolist() == other.slates.time_ms.tolist()
+        assert np.array_equal(one.candidates.labels, other.candidates.labels)
 
 
 @pytest.mark.parametrize("seed", range(4, 8))
