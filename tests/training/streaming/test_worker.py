@@ -250,7 +250,7 @@ def test_the_newest_columns_are_read_and_hours_with_others_are_named(tmp_path: P
 def test_a_slate_that_is_logged_again_an_hour_later_counts_once(tmp_path: Path) -> None:
     logs = ServiceLogs(tmp_path)
     logs.serve([slate(RNG, "r", "one", ["a"], ms(at)) for at in (58, 62)])
-    logs.append([seen("a", 63)])
+    logs.append([seen("a", 63), passing(400)])
     once(logs)
     assert read_samples(tmp_path / "hours").slates.time_ms.tolist() == [ms(58)]
 
