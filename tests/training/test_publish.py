@@ -59,7 +59,7 @@ def test_the_manifest_says_where_the_version_comes_from(tiny_model: Path, base_p
             "git_revision": "abc",
         },
     }
-    assert read_manifest(published.path) == published.manifest
+    assert read_manifest(base_path / "2") == published.manifest
 
 
 def test_retention_keeps_the_newest_versions(tiny_model: Path, base_path: Path) -> None:
@@ -183,7 +183,8 @@ def test_a_directory_that_is_no_saved_model_is_refused(
 
 
 def test_a_manifest_that_cannot_be_read_is_named(tiny_model: Path, base_path: Path) -> None:
-    path = publish(tiny_model, base_path, "tiny", PROVENANCE).path
+    publish(tiny_model, base_path, "tiny", PROVENANCE)
+    path = base_path / "1"
     (path / "assets.extra" / "manifest.json").write_text('{"name": "tiny"}')
     with pytest.raises(PublishError, match=r"manifest.json: expected a manifest \(name, version, .*\), received "):
         read_manifest(path)
