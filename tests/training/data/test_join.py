@@ -10,7 +10,7 @@ from feature_service.features.events import Event, EventKind
 from feature_service.features.schema import key_of
 from tests.training.data.small_logs import END_S, event, ms, seen, started, viewer
 from training.data.event_schema import to_table
-from training.data.join import JOIN_COLUMNS, enters_of, join
+from training.data.join import JOIN_COLUMNS, Extent, enters_of, join
 from training.heads import HEAD_NAMES
 
 ENTER, LEAVE, LIKE, FOLLOW = EventKind.ENTER, EventKind.LEAVE, EventKind.LIKE, EventKind.FOLLOW
@@ -137,6 +137,15 @@ def test_a_leave_tells_of_the_watch_in_a_log_without_enters():
     events = [seen(0, "u", "a", "r"), viewer(LEAVE, 100, "u", "a", "r", watch_ms=90_000), END]
     assert labels(events, "long_watch") == [1]
     assert labels(events, "watch_time") == [90]
+
+
+def test_a_part_of_a_log_is_joined_with_what_is_known_of_the_whole():
+    part = to_table([seen(0, "u", "a"), viewer(LEAVE, 90, "u", "a", watch_ms=90_000), seen(100, "v", "a")])
+    place = HEAD_NAMES.index("long_watch")
+    # The log has enters, so that a leave alone tells nothing; two hours are over for the first impression.
+    found = join(part.select(JOIN_COLUMNS), HEAD_NAMES, Extent(ms(7_200), frozenset({ENTER, LEAVE})))
+    assert found.labels[:, place].tolist() == [0, 0]
+    assert found.mask[:, place].tolist() == [True, False]
 
 
 def test_watch_time_is_masked_where_nobody_entered_and_long_watch_is_not():
