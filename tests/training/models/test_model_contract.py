@@ -20,6 +20,7 @@ from feature_service.features.layout import (
 from tests.training.worlds import ENCODINGS, HEADS, STEPS, toy_world, visits_of
 from training import recall_baselines
 from training.callable_model import CallableModel
+from training.continuation import take_over
 from training.data.examples import Examples, blank_batch
 from training.data.samples import RoomVersions, Samples
 from training.export import export, load_signatures
@@ -48,11 +49,21 @@ USER_SIDE = (USER_FLOATS, USER_IDS, HISTORY_FLOATS, HISTORY_IDS)
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One trained model of the toy world and where it was exported."""
+    """One trained model of the toy world.
+
+    Attributes:
+        model: The model.
+        run: Its training run.
+        exported: Its SavedModel.
+        saved: The SavedModel, loaded.
+        answers: What the model says of the validation samples.
+    """
 
     model: Model
     run: Path
     exported: Path
+    saved: Any
+    answers: dict[str, np.ndarray]
 
 
 @pytest.fixture(scope="module", params=sorted(MODELS))
@@ -77,7 +88,8 @@ def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         visits=visits_of(TRAINING.samples),
     ).model
     export(model, run / "exported")
-    return Case(model, run / "run", run / "exported")
+    saved = tf.saved_model.load(str(run / "exported"))
+    return Case(model, run / "run", run / "exported", saved, answers(model, VALIDATION.samples))
 
 
 def answers(model: Model, samples: Samples) -> dict[str, np.ndarray]:
@@ -139,16 +151,15 @@ def test_it_learns_a_separable_world(case: Case):
         best = np.argsort(-scores, axis=1)[:, :50]  # Of 800 rooms, some 200 are of the viewer's category.
         assert (VALIDATION.category[best] == VALIDATION.taste[:, np.newaxis]).mean() > 0.95
         return
-    predictions = predict(case.model, VALIDATION.samples)
     for place, head in enumerate(case.model.layout.heads):
         column = HEAD_NAMES.index(head)
         exists = VALIDATION.samples.candidates.mask[:, column]
         positive = VALIDATION.samples.candidates.labels[exists, column] > (60.0 if head == "watch_time" else 0.5)
-        assert roc_auc_score(positive, predictions[exists, place]) > 0.9, head
+        assert roc_auc_score(positive, case.answers["predictions"][exists, place]) > 0.9, head
 
 
 def test_its_answers_are_in_range(case: Case):
-    assert_in_range(case.model, answers(case.model, VALIDATION.samples))
+    assert_in_range(case.model, case.answers)
 
 
 @pytest.mark.parametrize(
@@ -166,7 +177,7 @@ def test_one_broken_candidate_does_not_touch_the_others(case: Case):
     tensors[CANDIDATE_VECTORS][0] = np.nan
     candidates = replace(VALIDATION.samples.candidates, tensors=tensors)
     broken = predict(case.model, replace(VALIDATION.samples, candidates=candidates))
-    assert np.array_equal(broken[1:], predict(case.model, VALIDATION.samples)[1:])
+    assert np.array_equal(broken[1:], case.answers["predictions"][1:])
 
 
 def test_what_is_served_is_what_was_trained(case: Case):
@@ -174,22 +185,37 @@ def test_what_is_served_is_what_was_trained(case: Case):
 
 
 def test_another_process_finds_the_same_model(case: Case):
-    loaded = load_trained(case.run).model
-    ours, theirs = answers(case.model, VALIDATION.samples), answers(loaded, VALIDATION.samples)
-    assert ours.keys() == theirs.keys()
-    assert all(np.array_equal(values, theirs[name]) for name, values in ours.items())
+    found = answers(load_trained(case.run).model, VALIDATION.samples)
+    assert found.keys() == case.answers.keys()
+    assert all(np.array_equal(values, found[name]) for name, values in case.answers.items())
+
+
+def test_it_takes_over_what_an_earlier_run_has_learnt(case: Case):
+    """It knows more keys and answers the same, as a new key starts where it was while it was unknown."""
+    if not isinstance(case.model, Ranker) or isinstance(case.model, GbdtLr):
+        return  # See `test_continuation` for their refusal.
+    files = RunFiles.read(case.run)
+    fitted = files.blueprint.fitted
+    unknown = np.append(VALIDATION.samples.slates.tensors[USER_IDS][:, 0], [77, -77])
+    vocabularies = fitted.vocabularies | {"user": np.union1d(fitted.vocabularies["user"], unknown)}
+    grown = replace(fitted, vocabularies=vocabularies)
+    model = build(replace(files, blueprint=replace(files.blueprint, fitted=grown)))
+    assert isinstance(model, Ranker)
+    take_over(model, case.model)
+    before, after = (predict(each, VALIDATION.samples, calibrated=False) for each in (case.model, model))
+    assert after == pytest.approx(before, abs=1e-6)
 
 
 def test_the_layout_signature_states_what_it_reads(case: Case):
     assert load_signatures(case.exported)[0] == case.model.layout
-    answer = signatures(case)["layout"](probe=tf.zeros([3], tf.int32))
+    answer = case.saved.signatures["layout"](probe=tf.zeros([3], tf.int32))
     assert {len(values) for values in answer.values()} == {3}
     assert ("heads" in answer) == bool(case.model.layout.heads)
 
 
 def test_a_signature_declares_exactly_what_it_reads(case: Case):
     for name, signature in case.model.signatures().items():
-        declared = signatures(case)[name].structured_input_signature[1]
+        declared = case.saved.signatures[name].structured_input_signature[1]
         assert {spec.name: spec.dtype.name for spec in declared.values()} == {
             tensor.name: DTYPES[tensor.name] for tensor in signature.layout.tensors
         }
@@ -209,7 +235,7 @@ def test_only_what_is_served_is_exported(case: Case):
 def test_it_runs_in_a_stock_model_server(case: Case):
     """Only ops of TensorFlow itself, no table that would need initialising, no function of Python."""
     registered = set(tf.raw_ops.__dict__) | {"PartitionedCall"}
-    for function in signatures(case).values():
+    for function in case.saved.signatures.values():
         graph = function.graph.as_graph_def(add_shapes=False)
         used = {node.op for node in graph.node} | {n.op for f in graph.library.function for n in f.node_def}
         assert used <= registered | {"Placeholder"}
@@ -246,11 +272,6 @@ def test_no_two_kernels_start_the_same(case: Case):
     assert len(kernels) > 4
     for place, one in enumerate(kernels):
         assert not any(one.shape == two.shape and np.allclose(one, two) for two in kernels[:place])
-
-
-def signatures(case: Case) -> Any:
-    loaded: Any = tf.saved_model.load(str(case.exported))
-    return loaded.signatures
 
 
 def served_graph(model: Model, candidates: int) -> tf.Graph:
