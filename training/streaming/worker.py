@@ -111,6 +111,8 @@ class Worker:
             progress, arrays = held
             self._rooms.restore(arrays)
             self._slates = self._resume(progress)
+            if first > self.position:
+                _log.warning("%s: the events from position %d to %d went unread", log, self.position, first - 1)
             first = max(first, progress.rows_from)
         else:
             self._slates = FollowedSlates(served)

@@ -12,6 +12,7 @@ import pytest
 
 from feature_service.features.events import Event, EventKind
 from feature_service.features.schema import key_of
+from feature_service.log.rewrite import remove
 from tests.feature_service.served.showing import showing
 from tests.training.streaming.same_samples import assert_same, batch
 from tests.training.streaming.service_logs import CATALOG, LAYOUT, NARROW, START_MS, ServiceLogs, event, made_up, slate
@@ -19,6 +20,7 @@ from training.data.dataset import Dataset
 from training.data.errors import DataError
 from training.data.hours import HOUR_MS, hour_name
 from training.data.samples_io import SampleWriter, read_enters, read_sample_about, read_samples
+from training.data.service_log import first_position
 from training.heads import HEAD_NAMES
 from training.streaming.hourly_samples import HourlySamples
 from training.streaming.worker import Revised, Worker
@@ -264,6 +266,19 @@ def test_a_service_that_has_not_served_yet_is_waited_for(tmp_path: Path) -> None
     logs.append([seen("a", 402, "r")])
     assert [*worker.catch_up()] == []
     assert [revised.written.impressions for revised in worker.write()] == [1]
+
+
+def test_events_that_retention_took_before_they_were_read_are_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    logs, events = made_up(tmp_path, 15, hours=9)
+    logs.append(events[: 2 * len(events) // 3])
+    once(logs)
+    known = new_worker(logs).position
+    logs.append(events[2 * len(events) // 3 :])
+    remove(logs.log, len(events))
+    once(logs)
+    assert f"the events from position {known} to {first_position(logs.log) - 1} went unread" in caplog.text
 
 
 def test_fewer_hours_of_correction_than_labels_take_are_refused(tmp_path: Path) -> None:
