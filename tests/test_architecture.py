@@ -97,7 +97,18 @@ def test_every_module_of_a_stage_stands_in_its_registry(registry: str, names_no_
     ("program", "names_no_verb"),
     [
         ("feature_service", {"calling"}),
-        ("training", {"answer", "compare_ranking", "fractions", "local_paths", "progress"}),
+        (
+            "training",
+            {
+                "answer",
+                "compare_incremental",
+                "compare_ranking",
+                "fractions",
+                "local_paths",
+                "progress",
+                "run_incremental",
+            },
+        ),
     ],
 )
 def test_every_verb_has_its_file_and_every_file_its_verb(program: str, names_no_verb: set[str]) -> None:

@@ -22,21 +22,21 @@ NEW_VIEWERS = 1_000
 """Added to the key of each viewer: viewers whom the earlier run has not met."""
 
 
-def config(model: str = "esmm", **training: float) -> RunConfig:
+def config(model: str = "esmm", learning_rate: float = 1e-3) -> RunConfig:
     ranker = model not in ("two_tower", "neumf")
     return parse_config(
         {
             "model": model,
             "features": {"user": ["*"], "candidate": ["*"]},
             "heads": {"enter": 1.0, "long_watch": 1.0} if ranker else {},
-            "training": {"batch_slates": 50, "epochs": 1} | training,
+            "training": {"batch_slates": 50, "epochs": 1, "learning_rate": learning_rate},
         },
         "test",
     )
 
 
 def with_new_viewers(samples: Samples) -> Samples:
-    ids = samples.slates.tensors[USER_IDS].copy()
+    ids = samples.slates.tensors[USER_IDS].astype(np.int64)
     ids[:, 0] += NEW_VIEWERS
     return replace(samples, slates=replace(samples.slates, tensors=samples.slates.tensors | {USER_IDS: ids}))
 
@@ -48,8 +48,10 @@ def earlier(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return directory
 
 
-def gone_on(earlier: Path, directory: Path, samples: Samples, **training: float) -> TrainedModel:
-    return train(config(**training), samples, VALIDATION, directory, encodings=ENCODINGS, since=earlier)
+def gone_on(earlier: Path, directory: Path, samples: Samples, learning_rate: float = 1e-3) -> TrainedModel:
+    return train(
+        config(learning_rate=learning_rate), samples, VALIDATION, directory, encodings=ENCODINGS, since=earlier
+    )
 
 
 def ranker(directory: Path) -> Ranker:

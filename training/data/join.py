@@ -8,7 +8,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from feature_service.features.events import EventKind
-from feature_service.features.schema import key_of
+from training.data.id_columns import Ints, codes, encoded, is_nobody, keys_in, pairs, repeats
 from training.heads import HEAD_NAMES, HEADS, LONG_WATCH_MS, Form, Head
 
 JOIN_COLUMNS = (
@@ -27,8 +27,6 @@ JOIN_COLUMNS = (
 
 CUT_MS = 1_000
 """A visit that ended at most this long before its room, or after it, was cut off by the room's end."""
-
-Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,9 +158,9 @@ def enters_of(table: pa.Table) -> EnterColumns:
         table: `JOIN_COLUMNS` of a log.
     """
     kind = table["kind"].to_numpy()
-    entering = (kind == EventKind.ENTER) & ~_is_nobody(table)
+    entering = (kind == EventKind.ENTER) & ~is_nobody(table)
     rows = np.flatnonzero(entering & ~repeats(table["event_id"], entering))
-    visit = _pairs(_codes(table["user_id"]), _codes(table["room_id"]))
+    visit = pairs(codes(table["user_id"]), codes(table["room_id"]))
     entered, left = _latest_before(visit, table["time_ms"].to_numpy(), rows, np.flatnonzero(kind == EventKind.LEAVE))
     watch_ms = np.full(len(rows), -1, np.int64)
     np.maximum.at(watch_ms, entered, table["watch_ms"].to_numpy()[left])
@@ -198,13 +196,13 @@ class _Log:
 
     @classmethod
     def of(cls, table: pa.Table) -> "_Log":
-        user, room, streamer = (_codes(table[name]) for name in ("user_id", "room_id", "streamer_id"))
-        encoded = _encoded(table["request_id"])
-        requests = encoded.indices.to_numpy().astype(np.int64)
-        no_request = requests == encoded.dictionary.index("").as_py()
-        request = _pairs(user, requests)
+        user, room, streamer = (codes(table[name]) for name in ("user_id", "room_id", "streamer_id"))
+        encoded_requests = encoded(table["request_id"])
+        requests = encoded_requests.indices.to_numpy().astype(np.int64)
+        no_request = requests == encoded_requests.dictionary.index("").as_py()
+        request = pairs(user, requests)
         kind = table["kind"].to_numpy()
-        left_out = repeats(table["event_id"], kind == EventKind.IMPRESSION) | _is_nobody(table)
+        left_out = repeats(table["event_id"], kind == EventKind.IMPRESSION) | is_nobody(table)
         apart = no_request | left_out
         shown = ~table["sampled"].to_numpy() & ~left_out & (no_request | (kind == EventKind.IMPRESSION))
         return cls(
@@ -214,10 +212,10 @@ class _Log:
             watch_ms=table["watch_ms"].to_numpy(),
             gift_value=table["gift_value"].to_numpy(),
             room_end_ms=_ends(kind, room, table["time_ms"].to_numpy()),
-            by_request=np.where(apart, -1, _pairs(request, room)),
-            by_room=np.where(shown, _pairs(user, room), -1),
-            follow_by_request=np.where(apart, -1, _pairs(request, streamer)),
-            follow_by_streamer=np.where(shown, _pairs(user, streamer), -1),
+            by_request=np.where(apart, -1, pairs(request, room)),
+            by_room=np.where(shown, pairs(user, room), -1),
+            follow_by_request=np.where(apart, -1, pairs(request, streamer)),
+            follow_by_streamer=np.where(shown, pairs(user, streamer), -1),
         )
 
 
@@ -308,50 +306,9 @@ def _latest_before(group: Ints, time_ms: Ints, impressions: Ints, events: Ints) 
     return rows[same], found[same]
 
 
-def _is_nobody(table: pa.Table) -> NDArray[np.bool_]:
-    """Which events have no user, bool [L]."""
-    users = _encoded(table["user_id"])
-    return users.indices.to_numpy() == users.dictionary.index("").as_py()
-
-
 def _ends(kind: NDArray[np.int8], room: Ints, time_ms: Ints) -> Ints:
     """When the room of each event went off air for the first time, int64 [L]."""
     ends = np.full(int(room.max(initial=-1)) + 1, np.iinfo(np.int64).max, np.int64)
     off = np.isin(kind, (EventKind.ROOM_ENDED, EventKind.ROOM_BLOCKED))
     np.minimum.at(ends, room[off], time_ms[off])
     return ends[room]
-
-
-def repeats(event_id: pa.ChunkedArray, among: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Which events among these have an id that an earlier one of them has, bool [L]."""
-    repeated = among.copy()
-    _, first = np.unique(_codes(event_id.filter(pa.array(among))), return_index=True)
-    repeated[np.flatnonzero(among)[first]] = False
-    return repeated
-
-
-def _encoded(column: pa.ChunkedArray) -> pa.DictionaryArray:
-    """Texts as numbers of a dictionary that all chunks share."""
-    if not pa.types.is_dictionary(
-        column.type
-    ):  # In one chunk: to unify those of many takes far longer than to make one.
-        column = pa.table({"texts": column}).combine_chunks()["texts"].dictionary_encode()
-    return column.unify_dictionaries().combine_chunks()
-
-
-def _codes(column: pa.ChunkedArray) -> Ints:
-    """A number for each distinct text, int64 [L]."""
-    return _encoded(column).indices.to_numpy().astype(np.int64)
-
-
-def _pairs(first: Ints, second: Ints) -> Ints:
-    """A number for each distinct pair of numbers, int64 [L]."""
-    width = int(second.max()) + 1 if len(second) else 1
-    return np.unique(first * width + second, return_inverse=True)[1].astype(np.int64)
-
-
-def keys_in(kind: str, column: pa.ChunkedArray) -> Ints:
-    """The int64 key of each id; each distinct id is hashed once."""
-    encoded = _encoded(column)
-    keys = np.array([key_of(kind, text) for text in encoded.dictionary.to_pylist()], np.int64)
-    return keys[encoded.indices.to_numpy()]

@@ -10,7 +10,7 @@ from feature_service.features.layout import CANDIDATE_TENSORS, Layout
 from feature_service.features.schema import key_of
 from feature_service.served.slate import ServedSlate
 from training.data.chunks import Chunk
-from training.data.join import Ints
+from training.data.id_columns import Ints
 from training.data.samples import Candidates, Slates
 from training.data.served_impressions import Claim, Impressions
 from training.heads import HEAD_NAMES

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from feature_service.features.events import EventKind
 from feature_service.features.schema import key_of
-from training.data.join import Ints, keys_in, repeats
+from training.data.id_columns import Ints, keys_in, repeats
 
 SEEN_WITHIN_MS = 3_600_000
 """An impression that comes later after its slate was served tells of another moment than the features do."""

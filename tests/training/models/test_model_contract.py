@@ -197,7 +197,7 @@ def test_it_takes_over_what_an_earlier_run_has_learnt(case: Case):
     files = RunFiles.read(case.run)
     fitted = files.blueprint.fitted
     unknown = np.append(VALIDATION.samples.slates.tensors[USER_IDS][:, 0], [77, -77])
-    vocabularies = fitted.vocabularies | {"user": np.union1d(fitted.vocabularies["user"], unknown)}
+    vocabularies = {**fitted.vocabularies, "user": np.union1d(fitted.vocabularies["user"], unknown)}
     grown = replace(fitted, vocabularies=vocabularies)
     model = build(replace(files, blueprint=replace(files.blueprint, fitted=grown)))
     assert isinstance(model, Ranker)
