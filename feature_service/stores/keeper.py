@@ -1,22 +1,12 @@
 """The keeper: which users and streamers are in memory, and what the next checkpoint has to write."""
 
-from collections import OrderedDict
 from dataclasses import dataclass, field
-from itertools import islice
-
-import numpy as np
 
 from feature_service.features.events import Event
 from feature_service.features.facts import RoomFacts
-from feature_service.features.records import Table
 from feature_service.features.state import State, keys_of
 from feature_service.stores.protocol import Changes, Store, StoredRoom, StoredStreamer, StoredUser
-
-MAX_USERS = 20_000
-"""Users in memory, 5 kB each and a few kB for their streamers."""
-
-MAX_STREAMERS = 50_000
-"""Streamers in memory, half a kB each; those with a room in the state stay, however many they are."""
+from feature_service.stores.residents import MAX_STREAMERS, MAX_USERS, Residents
 
 
 @dataclass(slots=True)
@@ -36,8 +26,7 @@ class _Touched:
 class StateKeeper:
     """Brings users and streamers into the state when they are needed, and writes back what has changed.
 
-    Resident means: the state holds all that is known, be it nothing. What has changed stays resident until a
-    checkpoint with it is in the store; of the others the coldest leave first. Rooms are all in memory.
+    What has changed stays resident until a checkpoint with it is in the store; of the others the coldest leave first.
     """
 
     def __init__(
@@ -53,10 +42,7 @@ class StateKeeper:
         """
         self._state = state
         self._store = store
-        self._max_users = max_users
-        self._max_streamers = max_streamers
-        self._users: OrderedDict[int, None] = OrderedDict()
-        self._streamers: OrderedDict[int, None] = OrderedDict()
+        self._residents = Residents(state, max_users=max_users, max_streamers=max_streamers)
         self._touched = _Touched()
         self._saving = _Touched()
         self._stored_rooms: set[int] = set()
@@ -71,13 +57,10 @@ class StateKeeper:
         Raises:
             StoreError: The store cannot be read.
         """
-        live, facts = self._store.load_live(), self._state.facts
-        _put(self._state.rooms, b"".join(room.record for room in live.rooms.values()))
-        facts.rooms.update({key: room.facts for key, room in live.rooms.items() if room.facts is not None})
+        live = self._store.load_live()
+        self._residents.put_rooms(live.rooms)
         self._stored_rooms = set(live.rooms)
-        _put(self._state.streamers, b"".join(streamer.record for streamer in live.streamers.values()))
-        facts.streamers.update({key: streamer.streamer_id for key, streamer in live.streamers.items()})
-        self._streamers.update(dict.fromkeys(live.streamers))
+        self._residents.put_streamers(live.streamers)
         return live.position
 
     def prepare(self, event: Event) -> None:
@@ -96,16 +79,11 @@ class StateKeeper:
         Raises:
             StoreError: The store cannot be read.
         """
-        if key in self._users:
-            self._users.move_to_end(key)
+        users = self._residents.users
+        if key in users:
+            users.move_to_end(key)
         elif key:
-            stored = self._store.load_user(key)
-            self._users[key] = None
-            if stored is not None:
-                self._state.facts.users[key] = stored.user_id
-                _put(self._state.users, stored.record)
-                if stored.pairs:
-                    _put(self._state.pairs_of(key), stored.pairs)
+            self._residents.put_user(key, self._store.load_user(key))
 
     def ensure_streamer(self, key: int) -> None:
         """Makes a streamer resident; a key of 0 is nobody.
@@ -113,14 +91,14 @@ class StateKeeper:
         Raises:
             StoreError: The store cannot be read.
         """
-        if key in self._streamers:
-            self._streamers.move_to_end(key)
+        streamers = self._residents.streamers
+        if key in streamers:
+            streamers.move_to_end(key)
         elif key:
             stored = self._store.load_streamer(key)
-            self._streamers[key] = None
+            streamers[key] = None
             if stored is not None:
-                self._state.facts.streamers[key] = stored.streamer_id
-                _put(self._state.streamers, stored.record)
+                self._residents.put_streamers({key: stored})
 
     def touched(self, event: Event) -> None:
         """Notes what an event that the state has applied may have changed."""
@@ -162,8 +140,7 @@ class StateKeeper:
         """The store holds the collected changes: what has not changed again may leave the memory."""
         self._stored_rooms = self._rooms_after
         self._saving = _Touched()
-        self._evict_users()
-        self._evict_streamers()
+        self._residents.evict(self._touched.users, self._touched.streamers)
 
     def failed(self) -> None:
         """The store does not hold the collected changes: they are part of the next ones."""
@@ -190,31 +167,3 @@ class StateKeeper:
             self._state.users.get(key) or b"",
             b"" if pairs is None else pairs.dump(),
         )
-
-    def _evict_users(self) -> None:
-        for key in _coldest(self._users, self._max_users):
-            if key not in self._touched.users:
-                del self._users[key]
-                self._state.users.remove(key)
-                self._state.pairs.pop(key, None)
-                self._state.facts.users.pop(key, None)
-
-    def _evict_streamers(self) -> None:
-        coldest = _coldest(self._streamers, self._max_streamers)
-        if not coldest:
-            return
-        # The live table holds rows of the streamers of all rooms.
-        in_use = set(np.unique(self._state.rooms.fields["streamer"]).tolist()) | self._touched.streamers
-        for key in coldest:
-            if key not in in_use:
-                del self._streamers[key]
-                self._state.streamers.remove(key)
-                self._state.facts.streamers.pop(key, None)
-
-
-def _coldest(resident: OrderedDict[int, None], limit: int) -> list[int]:
-    return list(islice(resident, max(len(resident) - limit, 0)))
-
-
-def _put(table: Table, records: bytes) -> None:
-    table.put(np.frombuffer(records, table.dtype))
