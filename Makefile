@@ -41,7 +41,7 @@ demo: setup  ## The main job, from an event log to slates of a running stack. DA
 	$(if $(filter demo,$(OUT)),rm -rf demo)
 	$(PY) -m training demo --out "$(OUT)" $(if $(DATA),--log "$(DATA)") $(if $(FRACTIONS),--fractions $(FRACTIONS))
 
-test: setup  ## All tests that need this machine alone, under 15 minutes on two cores.
+test: setup  ## All tests that need this machine alone, about 20 minutes on two cores.
 	$(BIN)/pytest
 
 test-all: test clusters  ## Those, and the tests on a real HDFS and an S3-compatible server; needs Maven and Java 17.
