@@ -10,9 +10,10 @@ from tempfile import TemporaryDirectory
 
 from serving.verbs import UserError
 from training.commands.progress import steps
-from training.compare.incremental import ARMS, HOUR_MS, HeadGain, compare_incremental, mean_gain
+from training.compare.incremental import ARMS, HeadGain, compare_incremental, mean_gain
 from training.compare.recall import CONFIGS
 from training.data.dataset import catalog_of_set
+from training.data.hours import HOUR_MS
 from training.data.samples_io import read_samples
 from training.evaluate import LEAST_POSITIVES
 from training.layers.fitted import encodings_of

@@ -5,8 +5,8 @@ An interrupted run of the same configuration and samples goes on from its last c
 With TF_CONFIG in the environment, as tf.distribute reads it, a ranker is trained by several workers: start the command
 once a worker, with the same arguments and a folder that all see. When one is lost all end; the same commands go on.
 
-Item-based CF and matrix factorisation are solved from visits. With --since they go on from an earlier run: its visits
-count too, so the samples need to hold just what came after it.
+With --since a run goes on from an earlier one, so the samples need to hold just what came after it: item-based CF and
+matrix factorisation, which are solved from visits, and rankers that learn by gradient alone.
 
 Examples:
   python -m training train --samples run/samples --config training/configs/mmoe.toml --out run/training/mmoe
@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--samples", required=True, help="URI of the sample set")
     parser.add_argument("--config", type=place, required=True, help="the run's configuration, TOML")
     parser.add_argument("--out", type=place, required=True, help="the run's folder")
-    parser.add_argument("--since", type=place, metavar="RUN", help="folder of an earlier run of a solved model")
+    parser.add_argument("--since", type=place, metavar="RUN", help="folder of an earlier run to go on from")
     parser.add_argument(
         "--late-labels", action="store_true", help="train on samples whose windows are not over too, corrected"
     )

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.bootstrap import REPLICATES, Interval, bootstrap, interval
+from training.data.hours import HOUR_MS
 from training.data.samples import Samples
 from training.data.split import LONGEST_WINDOW_MS, decided_between, known_at
 from training.heads import HEAD_NAMES, HEADS
@@ -18,8 +19,6 @@ from training.predict import predict
 from training.run_config import ConfigError, RunConfig
 from training.train import train
 from training.trained import HISTORY_FILE, load_trained
-
-HOUR_MS = 3_600_000
 
 HELD_OUT_MS = 1_200_000
 """The newest slates choose the epoch and calibrate; the next hour learns from them."""
