@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from pyarrow import fs
 
+from tests.training.written_models import written_model
 from training.base_path import claim, place, remove, versions
 from training.data.locations import locate
 from training.storage import Mirrored, Place, Remote, fetched
@@ -14,11 +15,7 @@ from training.versions import PublishError
 
 @pytest.fixture
 def source(tmp_path: Path) -> Path:
-    directory = tmp_path / "model"
-    (directory / "variables").mkdir(parents=True)
-    (directory / "saved_model.pb").write_bytes(b"graph")
-    (directory / "variables" / "variables.index").write_bytes(b"index")
-    return directory
+    return written_model(tmp_path / "model")
 
 
 @pytest.fixture

@@ -9,16 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.training.written_models import written_model
 from training.versions import PublishError, claim, place, remove, versions
 
 
 @pytest.fixture
 def source(tmp_path: Path) -> Path:
-    directory = tmp_path / "model"
-    (directory / "variables").mkdir(parents=True)
-    (directory / "saved_model.pb").write_bytes(b"graph")
-    (directory / "variables" / "variables.index").write_bytes(b"index")
-    return directory
+    return written_model(tmp_path / "model")
 
 
 @pytest.fixture
