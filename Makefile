@@ -44,7 +44,7 @@ demo: setup  ## The main job, from an event log to slates of a running stack. DA
 test: setup  ## All tests that need this machine alone, about 20 minutes on two cores.
 	$(BIN)/pytest
 
-test-all: test clusters  ## Those, and the tests on a real HDFS and an S3-compatible server; needs Maven and Java 17.
+test-all: test clusters  ## Those, and the tests on a real HDFS, Kafka broker and S3-compatible server; needs Maven and Java 17.
 	$(BIN)/pytest tests/clusters
 
 clusters: setup  ## Fetch those servers, held to their checksums.

@@ -1,0 +1,82 @@
+"""A real Kafka broker: Apache Kafka in KRaft mode, one Java process that is its own controller."""
+
+import base64
+import subprocess
+import uuid
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from tests.clusters.processes import INSTALLED, Server, free_port, listens
+
+_JARS = INSTALLED / "kafka"
+_START_TIMEOUT_S = 120.0
+
+_PROPERTIES = """\
+process.roles=broker,controller
+node.id=1
+controller.quorum.bootstrap.servers=127.0.0.1:{controller}
+listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
+controller.listener.names=CONTROLLER
+log.dirs={data}
+auto.create.topics.enable=false
+offsets.topic.replication.factor=1
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+group.initial.rebalance.delay.ms=0
+broker.session.timeout.ms=2000
+broker.heartbeat.interval.ms=500
+"""
+"""Of a cluster of one: topics of three copies would wait for two other brokers. One that was killed is let in again
+once its last session has timed out."""
+
+
+class KafkaBroker:
+    """The broker, without a topic at first; to be ended by `kill`, or as a context. Its data outlives its process."""
+
+    def __init__(self, folder: Path) -> None:
+        """Formats its storage, starts it, and waits until it listens.
+
+        Args:
+            folder: Of its data and its log.
+        """
+        assert _JARS.is_dir(), f"{_JARS}: expected the jars that `make clusters` fetches, found none"
+        folder.mkdir(parents=True, exist_ok=True)
+        self._folder = folder
+        self.port = free_port()
+        self._properties = folder / "server.properties"
+        self._properties.write_text(
+            _PROPERTIES.format(port=self.port, controller=free_port(), data=folder / "data"), encoding="ascii"
+        )
+        cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        command = self._java("kafka.tools.StorageTool", "format", "--standalone", "--cluster-id", cluster, "--config")
+        formatted = subprocess.run([*command, str(self._properties)], capture_output=True, text=True, check=False)
+        assert not formatted.returncode, formatted.stdout + formatted.stderr
+        self.start()
+
+    @property
+    def address(self) -> str:
+        """What clients are given as their bootstrap server."""
+        return f"127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        """Starts it on its ports, with what its folder holds."""
+        command = [*self._java("kafka.Kafka"), str(self._properties)]
+        log = self._folder / "broker.log"
+        self._server = Server(command, log, lambda: listens(self.port), timeout_s=_START_TIMEOUT_S)
+
+    def kill(self) -> None:
+        """Ends it at once, as `kill -9` does."""
+        self._server.kill()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.kill()
+
+    @staticmethod
+    def _java(main: str, *arguments: str) -> list[str]:
+        small = ["-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
+        quiet = "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"
+        return ["java", *small, quiet, "-cp", f"{_JARS}/*", main, *arguments]
