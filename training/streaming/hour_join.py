@@ -3,7 +3,7 @@
 It is the join of the whole log (`training.data.served_join`), over the events that can matter to the hour.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, fields, replace
 from itertools import chain
 
@@ -17,7 +17,7 @@ from feature_service.features.layout import Layout
 from feature_service.served.slate import ServedSlate
 from training.data.chunks import Chunk
 from training.data.hours import HOUR_MS, revision_name
-from training.data.join import EnterColumns, Extent, enters_of, join
+from training.data.join import EnterColumns, Extent, Labels, enters_of, join
 from training.data.platform import settings_toml
 from training.data.samples import RoomVersions
 from training.data.samples_io import SampleAbout, SampleWriter
@@ -42,7 +42,6 @@ class Hour:
         slates: The hour's, and earlier ones that may have claimed its impressions, by their clocks.
         layout_name: Names the columns in the slates.
         layout: The columns.
-        rooms: The room versions that ended in the hour, and those that began by then and go on.
     """
 
     number: int
@@ -51,7 +50,6 @@ class Hour:
     slates: Iterator[ServedSlate]
     layout_name: str
     layout: Layout
-    rooms: tuple[RoomVersions, RoomVersions]
 
     @property
     def start_ms(self) -> int:
@@ -62,6 +60,12 @@ class Hour:
     def end_ms(self) -> int:
         """When the next one begins."""
         return self.start_ms + HOUR_MS
+
+    @property
+    def happened(self) -> NDArray[np.bool_]:
+        """Which of the rows happened in it, bool [rows]."""
+        times_ms = self.rows["time_ms"].to_numpy()
+        return (times_ms >= self.start_ms) & (times_ms < self.end_ms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,11 +105,29 @@ def rows_from_ms(hour: int) -> int:
     return hour * HOUR_MS - SEEN_BEFORE_MS
 
 
-def write_hour(hour: Hour, target: HourlySamples, covers: Covers, source: Source) -> Written | None:
+def samples_of(hour: Hour, heads: Sequence[str]) -> Iterator[tuple[Chunk, Labels]]:
+    """The slates of an hour of which something was seen, with the labels of `heads`, a shard at a time."""
+    slates = claimed(hour.slates, hour.layout_name, Impressions(hour.rows), JoinCounts())
+    labels = join(hour.rows, heads, hour.extent)
+    for chunk in chunks((each for each in slates if each.slate.served_ms >= hour.start_ms), hour.layout):
+        yield chunk, labels.of(chunk.event)
+
+
+def enters_in(hour: Hour) -> EnterColumns:
+    """The visits that began in an hour."""
+    enters = enters_of(hour.rows)
+    keep = (enters.time_ms >= hour.start_ms) & (enters.time_ms < hour.end_ms)
+    return EnterColumns(**{each.name: getattr(enters, each.name)[keep] for each in fields(enters)})
+
+
+def write_hour(
+    hour: Hour, rooms: tuple[RoomVersions, RoomVersions], target: HourlySamples, covers: Covers, source: Source
+) -> Written | None:
     """Writes a revision of an hour, unless nothing happened in it.
 
     Args:
         hour: The hour.
+        rooms: The room versions that ended in it, and those that began by then and go on.
         target: The set.
         covers: What the revision covers, with its number.
         source: Where it is from.
@@ -114,49 +136,30 @@ def write_hour(hour: Hour, target: HourlySamples, covers: Covers, source: Source
         DataError: The target cannot be written.
     """
     heads = tuple(name for name, head in HEADS.items() if head.kind in hour.extent.kinds)
-    found = _chunks(hour)
+    found = samples_of(hour, heads)
     first = next(found, None)
-    if first is None and not _within(hour).any():
+    if first is None and not hour.happened.any():
         return None
     part = revision_name(hour.number, covers.number)
     target.begin(part, covers)
     writer = SampleWriter(target.uri, replace(hour.layout, heads=heads), delays=True, part=part)
-    labels, written = join(hour.rows, heads, hour.extent), Written()
-    for chunk in chain([first] if first else [], found):
-        given = labels.of(chunk.event)
-        writer.chunk(chunk, given)
+    written = Written()
+    for chunk, labels in chain([first] if first else [], found):
+        writer.chunk(chunk, labels)
         written.slates += len(chunk.slates.user)
         written.impressions += len(chunk.event)
-        written.positives += (given.labels > 0).sum(axis=0)
-    writer.enters(_enters(hour))
-    writer.rooms(hour.rooms[0])
-    writer.carried(hour.rooms[1])
-    about = _about(hour, heads, written, source)
+        written.positives += (labels.labels > 0).sum(axis=0)
+    writer.enters(enters_in(hour))
+    writer.rooms(rooms[0])
+    writer.carried(rooms[1])
+    about = _about(hour, heads, written, len(rooms[0].room), source)
     writer.finish(about, settings_toml(source.catalog))
     written.late = about.late
     return written
 
 
-def _chunks(hour: Hour) -> Iterator[Chunk]:
-    slates = claimed(hour.slates, hour.layout_name, Impressions(hour.rows), JoinCounts())
-    return chunks((each for each in slates if each.slate.served_ms >= hour.start_ms), hour.layout)
-
-
-def _within(hour: Hour) -> NDArray[np.bool_]:
-    """Which of the events happened in the hour."""
-    times_ms = hour.rows["time_ms"].to_numpy()
-    return (times_ms >= hour.start_ms) & (times_ms < hour.end_ms)
-
-
-def _enters(hour: Hour) -> EnterColumns:
-    """The visits that began in the hour."""
-    enters = enters_of(hour.rows)
-    keep = (enters.time_ms >= hour.start_ms) & (enters.time_ms < hour.end_ms)
-    return EnterColumns(**{each.name: getattr(enters, each.name)[keep] for each in fields(enters)})
-
-
-def _about(hour: Hour, heads: tuple[str, ...], written: Written, source: Source) -> SampleAbout:
-    rows = hour.rows.filter(pa.array(_within(hour)))
+def _about(hour: Hour, heads: tuple[str, ...], written: Written, versions: int, source: Source) -> SampleAbout:
+    rows = hour.rows.filter(pa.array(hour.happened))
     times_ms, received_ms = rows["time_ms"].to_numpy(), rows["received_ms"].to_numpy()
     return SampleAbout(
         log=source.log,
@@ -172,5 +175,5 @@ def _about(hour: Hour, heads: tuple[str, ...], written: Written, source: Source)
         sampled=0,
         duplicates=0,
         late=int((received_ms - times_ms > MAX_LATENESS_MS).sum()),
-        room_versions=len(hour.rooms[0].room),
+        room_versions=versions,
     )

@@ -191,9 +191,9 @@ class Worker:
             slates=self._slates.read(hour),
             layout_name=self._slates.layout(hour),
             layout=layout,
-            rooms=self._rooms.of(hour * HOUR_MS, (hour + 1) * HOUR_MS, layout),
         )
-        if written := write_hour(found, self._samples, covers, self._source):
+        rooms = self._rooms.of(found.start_ms, found.end_ms, layout)
+        if written := write_hour(found, rooms, self._samples, covers, self._source):
             self._samples.finished(hour, covers)
             yield Revised(hour, covers.number, written, corrections if before.number else 0, final)
 
