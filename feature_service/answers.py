@@ -14,7 +14,7 @@ from feature_service.stages import Candidates, Ranked, World
 from feature_service.writer import Acceptance, Result
 from protos.onair.v1 import recommendation_pb2 as pb
 
-_ACCEPTANCE = {
+ACCEPTANCE = {
     Acceptance.ACCEPTED: pb.ACCEPTED,
     Acceptance.DUPLICATE: pb.DUPLICATE,
     Acceptance.LATE: pb.LATE,
@@ -46,7 +46,7 @@ def report_response(results: Sequence[Result]) -> pb.ReportEventsResponse:
     """What became of each event."""
     return pb.ReportEventsResponse(
         results=[
-            pb.EventResult(event_id=each.event_id, acceptance=_ACCEPTANCE[each.acceptance], reason=each.reason)
+            pb.EventResult(event_id=each.event_id, acceptance=ACCEPTANCE[each.acceptance], reason=each.reason)
             for each in results
         ]
     )

@@ -11,6 +11,7 @@ from feature_service.features.state import State
 from feature_service.log.local import LocalLog
 from feature_service.log.protocol import LogError
 from feature_service.service import FeatureService
+from feature_service.stores.keeper import StateKeeper
 from feature_service.stores.protocol import Store, StoreError, StoreLostError
 from feature_service.stores.refill import refill
 
@@ -21,17 +22,24 @@ class Checkpoints:
     """The checkpoints of a running service. What a checkpoint that fails held is part of the next one."""
 
     def __init__(
-        self, service: FeatureService, event_log: LocalLog, store: Store, open_store: Callable[[], Store]
+        self,
+        service: FeatureService,
+        keeper: StateKeeper,
+        event_log: LocalLog,
+        store: Store,
+        open_store: Callable[[], Store],
     ) -> None:
         """Takes over a service whose state is restored.
 
         Args:
             service: The service.
+            keeper: Knows what has changed.
             event_log: Its log.
             store: Its store.
             open_store: Opens that store once more, for the work of another thread.
         """
         self._service = service
+        self._keeper = keeper
         self._log = event_log
         self._store = store
         self._open_store = open_store
@@ -56,7 +64,7 @@ class Checkpoints:
             StoreLostError: It has lost what it held.
             LogError: The log cannot be synced.
         """
-        keeper, position = self._service.keeper, self._service.state.position
+        keeper, position = self._keeper, self._service.state.position
         changes = keeper.collect(position)
         try:
             await self._log.durable(position)
@@ -77,7 +85,7 @@ class Checkpoints:
             return
         finally:
             stopped.set()
-        self._service.keeper.refilled(rooms)
+        self._keeper.refilled(rooms)
         log.info("the store is filled again up to position %d", position)
 
     def _fill(self, position: int, stopped: threading.Event) -> set[int]:

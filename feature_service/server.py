@@ -106,7 +106,7 @@ class RecommendationServicer(pb_grpc.RecommendationServiceServicer):
 
         async def answer() -> pb.GetFeaturesResponse:
             where = Context(request.scene, request.context.device, request.context.network, request.context.region)
-            found = self._service.features(
+            found = await self._service.features(
                 request.user_id, list(request.room_ids), where, request.model, self._service.world()
             )
             return answers.features_response(

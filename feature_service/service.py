@@ -4,6 +4,7 @@ import logging
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 
@@ -24,9 +25,8 @@ from feature_service.served.log import ServedLog
 from feature_service.settings import Settings
 from feature_service.similar import Neighbours, similar_streamers
 from feature_service.stages import World
-from feature_service.stores.keeper import StateKeeper
 from feature_service.stores.protocol import StoreError
-from feature_service.writer import Result, Writer
+from feature_service.writer import Result
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +50,36 @@ class FeatureTensors:
     log_position: int
 
 
+class Users(Protocol):
+    """Brings the records of users into the state."""
+
+    @property
+    def lag(self) -> str:
+        """Why the state may not be the newest; empty = it is."""
+        ...
+
+    async def ready(self, user_key: int) -> None:
+        """Brings a user in, as of the state's position.
+
+        Raises:
+            StoreError: The user cannot be read.
+        """
+        ...
+
+
+class Reports(Protocol):
+    """Where reported events go."""
+
+    async def report(self, reported: Sequence[Event], now_ms: int) -> list[Result]:
+        """Takes events in; the answer comes when they are durable.
+
+        Raises:
+            LogError: They cannot be logged, and nothing is acknowledged.
+            StoreError: What an event touches cannot be read; likewise.
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeatureService:
     """Everything that one process serves.
@@ -59,7 +89,7 @@ class FeatureService:
         catalog: The features.
         state: Records and facts.
         live: The rooms on air.
-        keeper: Loads what a request needs.
+        keeper: Brings the users of requests in.
         writer: Takes events in.
         rollout: The versions that serve.
         pipeline: The stages.
@@ -71,8 +101,8 @@ class FeatureService:
     catalog: Catalog
     state: State
     live: LiveTable
-    keeper: StateKeeper
-    writer: Writer
+    keeper: Users
+    writer: Reports
     rollout: Rollout
     pipeline: Pipeline
     now_ms: NowMs
@@ -95,8 +125,9 @@ class FeatureService:
             RequestError: A field of the request is not usable.
         """
         request = checks.check(asked, self.settings, self.now_ms())
-        degraded = self._load_user(request.user_key)
-        outcome = await self.pipeline.run(request, world, time.perf_counter() + self._budget_s(timeout_s))
+        deadline_s = time.perf_counter() + self._budget_s(timeout_s)
+        degraded = await self._load_user(request.user_key)
+        outcome = await self.pipeline.run(request, world, deadline_s)
         outcome.trace.degraded.extend(degraded)
         log.debug("request %s: %d rooms", request.request_id, len(outcome.cards))
         return outcome
@@ -146,7 +177,7 @@ class FeatureService:
             timeout_s=self._budget_s(timeout_s),
         )
 
-    def features(
+    async def features(
         self, user_id: str, room_ids: Sequence[str], context: Context, model: str, world: World
     ) -> FeatureTensors:
         """The tensors of a user and rooms, as a model reads them or as the whole catalogue has them.
@@ -163,10 +194,10 @@ class FeatureService:
             raise RequestError(f"model: expected one of {known}, received {model!r}")
         context = replace(context, scene=checks.check_scene(context.scene, self.settings).name)
         layout = world.models[model].layout if model else self.catalog.layout()
+        user_key, now_ms = key_of("user", user_id), self.now_ms()
+        await self._load_user(user_key)
         found = [(room_id, self.state.rooms.find(key_of("room", room_id))) for room_id in room_ids]
         rows = np.array([row for _, row in found if row], np.intp)
-        user_key, now_ms = key_of("user", user_id), self.now_ms()
-        self._load_user(user_key)
         view = self.state.view(user_key, rows, self.live.streamer_rows(rows), context, now_ms)
         return FeatureTensors(
             tensors=TensorBuilder(self.catalog, layout).build(view),
@@ -180,10 +211,12 @@ class FeatureService:
         """What is left of the caller's deadline, or the settings' for a caller who set none."""
         return self.settings.service.deadline_ms / 1000 if timeout_s is None else timeout_s
 
-    def _load_user(self, user_key: int) -> list[Degraded]:
+    async def _load_user(self, user_key: int) -> list[Degraded]:
         """Brings a user's records in; without the store the user is served as an unknown one."""
+        lag = self.keeper.lag
+        degraded = [Degraded("changes", lag, "the records as they were last read")] if lag else []
         try:
-            self.keeper.ensure_user(user_key)
+            await self.keeper.ready(user_key)
         except StoreError as error:
-            return [Degraded("store", str(error), "the records of an unknown user")]
-        return []
+            degraded.append(Degraded("store", str(error), "the records of an unknown user"))
+        return degraded

@@ -94,7 +94,7 @@ class Service:
         channel_share: Share of the time left that recall may use.
         rank_share: Share of the time then left that ranking may use.
         model_poll_s: How often the model servers are asked for new versions.
-        checkpoint_s: How often changed records go to the store.
+        checkpoint_s: How often changed records go to the data folder's store.
         approximate_above: From so many rooms on, a live index searches approximately; 0 = never.
         approximate_probe: Share of its cells that such a search visits, above 0, at most 1.
     """
@@ -157,6 +157,11 @@ class Settings:
     scenes: Mapping[str, Scene]
     attributes: tuple[Attribute, ...] = field(default=())
     arms: tuple[Arm, ...] = field(default=())
+
+    @property
+    def checkpoint_s(self) -> float:
+        """How often changed records go to the store, wherever it is."""
+        return self.store.checkpoint_s if self.store.address else self.service.checkpoint_s
 
     @property
     def all_scenes(self) -> tuple[Scene, ...]:

@@ -1,10 +1,15 @@
-"""Serve RecommendationService over gRPC: slates, explanations, feature tensors and event reports.
+r"""Serve RecommendationService over gRPC: slates, explanations, feature tensors and event reports.
 
 The folder of --data holds the durable event log and the store; one process owns it. Without --model-server, or while
 no model is ready, answers fall back to what is hot, and say so. Ends cleanly on SIGINT and SIGTERM.
 
-Example:
+When the store of --settings is a Redis, replicas answer beside that process: they follow the store, forward reports to
+the process that --replica-of names, and have a folder of their own for what they show.
+
+Examples:
   python -m feature_service serve --data run/service --model-server 127.0.0.1:8500
+  python -m feature_service serve --data run/replica --address 127.0.0.1:8601 --settings redis.toml \
+      --replica-of 127.0.0.1:8600 --model-server 127.0.0.1:8500
 """
 
 import argparse
@@ -12,11 +17,14 @@ import asyncio
 import gc
 import logging
 import signal
+from contextlib import AbstractAsyncContextManager
 
 from threadpoolctl import threadpool_limits  # pyright: ignore[reportMissingTypeStubs]
 
 from feature_service.boot import booted
+from feature_service.replica_boot import booted_replica
 from feature_service.server import start_server
+from feature_service.service import FeatureService
 from feature_service.settings import Settings, load
 from serving.commands.arguments import local_path
 
@@ -30,7 +38,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", type=local_path, required=True, help="folder of the event log and the store")
     parser.add_argument("--model-server", action="append", default=[], metavar="HOST:PORT", help="may be repeated")
     parser.add_argument("--settings", type=local_path, help="settings file; what it does not name has its default")
-    parser.add_argument("--as-of", choices=["log"], help="start the clock at the log's end, for imported histories")
+    role = parser.add_mutually_exclusive_group()
+    role.add_argument("--as-of", choices=["log"], help="start the clock at the log's end, for imported histories")
+    role.add_argument("--replica-of", metavar="HOST:PORT", help="answer beside the service there, from its Redis")
     parser.add_argument("--port-file", type=local_path, help="write the port here once the service is ready")
 
 
@@ -48,8 +58,7 @@ async def _serve(settings: Settings, arguments: argparse.Namespace) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stopped.set)
-    as_of_log = arguments.as_of == "log"
-    async with booted(settings, arguments.data, arguments.model_server, as_of_log=as_of_log) as service:
+    async with _booted(settings, arguments) as service:
         gc.collect()
         gc.freeze()  # What was restored stays: no need to look through it again and again in the middle of a request.
         server, port = await start_server(service, arguments.address)
@@ -58,3 +67,9 @@ async def _serve(settings: Settings, arguments: argparse.Namespace) -> None:
             arguments.port_file.write_text(f"{port}\n")
         await stopped.wait()
         await server.stop(GRACE_S)
+
+
+def _booted(settings: Settings, arguments: argparse.Namespace) -> AbstractAsyncContextManager[FeatureService]:
+    if arguments.replica_of:
+        return booted_replica(settings, arguments.data, arguments.model_server, arguments.replica_of)
+    return booted(settings, arguments.data, arguments.model_server, as_of_log=arguments.as_of == "log")

@@ -13,7 +13,7 @@ from feature_service.features.state import State
 Rows = NDArray[np.intp]
 """Rows of the state's room table."""
 
-_ROOM_EVENTS = (EventKind.ROOM_STARTED, EventKind.ROOM_UPDATED, EventKind.ROOM_ENDED, EventKind.ROOM_BLOCKED)
+ROOM_EVENTS = (EventKind.ROOM_STARTED, EventKind.ROOM_UPDATED, EventKind.ROOM_ENDED, EventKind.ROOM_BLOCKED)
 
 
 class LiveTable:
@@ -57,7 +57,7 @@ class LiveTable:
             The room's row when the event may have changed its vector or its presence, else None.
         """
         row = self._state.rooms.find(key_of("room", event.room_id))
-        is_room_event = event.kind in _ROOM_EVENTS
+        is_room_event = event.kind in ROOM_EVENTS
         if not row or (row in self._told_ms and not is_room_event):
             return None
         self._register(row, event.time_ms)
@@ -68,6 +68,30 @@ class LiveTable:
         if event.kind in (EventKind.ROOM_ENDED, EventKind.ROOM_BLOCKED):
             self._fall_back(row, event.time_ms)
         return row if is_room_event else None
+
+    def renew(self, rows: Rows, now_ms: int) -> None:
+        """Follows room records that somebody else has changed, or that are new."""
+        for row in rows.tolist():
+            self._register(row, now_ms)
+        on_air = self.mask(rows, now_ms)
+        if (self._listed[rows] != on_air).any():
+            self._valid_until_ms = -1
+        for row in rows[~on_air].tolist():
+            self._fall_back(row, now_ms)
+
+    def forget(self, row: int) -> None:
+        """Frees a room, with its record and facts."""
+        if self._listed[row]:
+            self._valid_until_ms = -1
+        del self._told_ms[row]
+        fields = self._state.rooms.fields
+        streamer = int(fields["streamer"][row])
+        if self._row_of_streamer.get(streamer) == row:
+            del self._row_of_streamer[streamer]
+        self._until_ms[row] = 0
+        key = int(fields["key"][row])
+        self._state.facts.rooms.pop(key, None)
+        self._state.rooms.remove(key)
 
     def rows(self, now_ms: int) -> Rows:
         """Rows of the rooms on air, ascending."""
@@ -104,15 +128,7 @@ class LiveTable:
         """Frees rooms that have been off air for longer than a late event can be; yields their rows first."""
         for row in [row for row in self._told_ms if self._off_air_since_ms(row) < now_ms - MAX_LATENESS_MS]:
             yield row
-            del self._told_ms[row]
-            fields = self._state.rooms.fields
-            streamer = int(fields["streamer"][row])
-            if self._row_of_streamer.get(streamer) == row:
-                del self._row_of_streamer[streamer]
-            self._until_ms[row] = 0
-            key = int(fields["key"][row])
-            self._state.facts.rooms.pop(key, None)
-            self._state.rooms.remove(key)
+            self.forget(row)
 
     def _fall_back(self, row: int, now_ms: int) -> None:
         """A room went off air: its streamer may have an older one that goes on."""

@@ -99,6 +99,7 @@ def _pool(world: World, now_ms: int) -> _Pool:
     just_started = world.state.rooms.fields["started_ms"][rows] > now_ms - JUST_STARTED_MS
     newcomer = (entries < NEWCOMER_ENTRIES) | (streamers["total.rooms"][streamer_rows] <= NEWCOMER_ROOMS)
     fresh = np.flatnonzero(just_started | newcomer)
+    fresh = fresh[np.argsort(world.state.rooms.fields["key"][rows[fresh]])]  # A request draws the same at all replicas.
     rows, entries, streamer_rows = rows[fresh], entries[fresh], streamer_rows[fresh]
     shown = np.maximum(streamers["total.impression"][streamer_rows], entries)  # A visit without one was seen as well.
     rates = (entries + RATE_PRIOR * PRIOR_IMPRESSIONS) / (shown + PRIOR_IMPRESSIONS)

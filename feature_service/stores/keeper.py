@@ -85,6 +85,15 @@ class StateKeeper:
         elif key:
             self._residents.put_user(key, self._store.load_user(key))
 
+    @property
+    def lag(self) -> str:
+        """Nobody else writes the store, so the state is always the newest."""
+        return ""
+
+    async def ready(self, user_key: int) -> None:
+        """As `ensure_user`."""
+        self.ensure_user(user_key)
+
     def ensure_streamer(self, key: int) -> None:
         """Makes a streamer resident; a key of 0 is nobody.
 

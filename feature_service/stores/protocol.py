@@ -15,6 +15,10 @@ class StoreLostError(StoreError):
     """A store that has lost what it held: it stands at an earlier position than before. The log fills it again."""
 
 
+class StoreAheadError(StoreError):
+    """A store that somebody else has brought further than its follower is; what has changed must be read first."""
+
+
 @dataclass(frozen=True, slots=True)
 class StoredRoom:
     """A room.

@@ -37,12 +37,13 @@ def load_redis() -> Any:
 class RedisServer:
     """Connects when it is first asked, and again whenever the server is back."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, work_timeout_s: float = WRITE_TIMEOUT_S) -> None:
         """Prepares the connections.
 
         Args:
             address: `redis://host:port/db`, `rediss://` or `unix://`; without a password, the one in the environment
                 variable `ONAIR_REDIS_PASSWORD` is taken.
+            work_timeout_s: For how long `working` waits for each answer.
 
         Raises:
             ImportError: The client library is not installed.
@@ -51,7 +52,7 @@ class RedisServer:
         self._redis = load_redis()
         self._shown = shown(address)
         self._reader = self._client(address, READ_TIMEOUT_S)
-        self._writer = self._client(address, WRITE_TIMEOUT_S)
+        self._worker = self._client(address, work_timeout_s)
         self._paused_until_s = 0.0
         self._failure = ""
 
@@ -75,20 +76,20 @@ class RedisServer:
             raise
 
     @contextmanager
-    def writing(self) -> Generator[Any]:
+    def working(self) -> Generator[Any]:
         """A client for longer work; its errors become the store's.
 
         Raises:
             StoreError: The server does not answer, or refuses.
         """
         with self._told():
-            yield self._writer
+            yield self._worker
         self._paused_until_s = 0.0
 
     def close(self) -> None:
         """Closes the connections."""
         self._reader.close()
-        self._writer.close()
+        self._worker.close()
 
     @contextmanager
     def _told(self) -> Generator[None]:

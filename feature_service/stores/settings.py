@@ -1,5 +1,6 @@
 """The settings of the store: where it is, and what is kept there."""
 
+import math
 import re
 from dataclasses import dataclass
 
@@ -14,11 +15,13 @@ class StoreSettings:
     Attributes:
         address: `redis://host:port/db`, `rediss://` or `unix://`; empty = an SQLite file in the data folder.
         prefix: Begins all keys in a Redis: letters, digits, `-`, `_` and `.`.
+        checkpoint_s: How often changed records go to a Redis, where replicas see them; above 0.
         user_days: In a Redis, a user whose records have not changed for so long is forgotten; 0 = never.
     """
 
     address: str
     prefix: str
+    checkpoint_s: float
     user_days: float
 
 
@@ -31,6 +34,8 @@ def store_problem(store: StoreSettings) -> str | None:
         return f"address: expected {expected} or nothing, received {received}"
     if not re.fullmatch(r"[\w.-]+", store.prefix, re.ASCII):
         return f"prefix: expected letters, digits, -, _ and ., received {store.prefix!r}"
+    if not 0 < store.checkpoint_s < math.inf:
+        return f"checkpoint_s: expected more than 0, received {store.checkpoint_s!r}"
     if not 0 <= store.user_days <= MOST_USER_DAYS:
         return f"user_days: expected 0 to {MOST_USER_DAYS}, received {store.user_days!r}"
     return None

@@ -118,7 +118,7 @@ async def test_what_was_acknowledged_is_there_once_and_the_state_is_that_of_the_
             assert (result.acceptance == "duplicate") == (result.event_id in logged), result
 
         for number in range(USERS):
-            service.keeper.ensure_user(key_of("user", f"user-{number}"))
+            await service.keeper.ready(key_of("user", f"user-{number}"))
         state = State(build_catalog(2).memories)
         for _, event in read_log(data / LOG_FOLDER, 0):
             state.apply(event)

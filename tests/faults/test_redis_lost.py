@@ -42,7 +42,7 @@ def server(tmp_path: Path) -> Iterator[RedisProcess]:
 
 
 def stored_in(server: RedisProcess, checkpoint_s: float = 0.05) -> str:
-    return f'checkpoint_s = {checkpoint_s}\n[store]\naddress = "{server.address}"\n'
+    return f'[store]\naddress = "{server.address}"\ncheckpoint_s = {checkpoint_s}\n'
 
 
 @asynccontextmanager

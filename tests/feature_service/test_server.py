@@ -205,7 +205,7 @@ class NoStore:
 
 def without_store(service: FeatureService) -> FeatureService:
     keeper = StateKeeper(service.state, NoStore())  # pyright: ignore[reportArgumentType]
-    service.writer._keeper = keeper  # pyright: ignore[reportPrivateUsage]
+    service.writer._keeper = keeper  # pyright: ignore[reportPrivateUsage, reportAttributeAccessIssue]
     return replace(service, keeper=keeper)
 
 

@@ -174,6 +174,7 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         ('address = "h:6379"', "store.address: expected redis://…, rediss://…, unix://… or nothing, received an addr"),
         ('prefix = ""', r"store.prefix: expected letters, digits, -, _ and ., received ''"),
         ('prefix = "on:air"', r"store.prefix: expected letters, digits, -, _ and ., received 'on:air'"),
+        ("checkpoint_s = 0", "store.checkpoint_s: expected more than 0, received 0.0"),
         ("user_days = -1", "store.user_days: expected 0 to 36500, received -1.0"),
         ("user_days = nan", "store.user_days: expected 0 to 36500, received nan"),
     ],

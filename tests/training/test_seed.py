@@ -49,7 +49,7 @@ def seeded(history: Path, data: Path, place: StoreSettings) -> tuple[Live, list[
 def test_a_seeded_redis_holds_what_a_seeded_file_holds(tmp_path: Path) -> None:
     past = history(tmp_path)
     with RedisProcess(tmp_path / "redis") as server:
-        found = seeded(past, tmp_path / "served", StoreSettings(server.address, "test", 0))
+        found = seeded(past, tmp_path / "served", StoreSettings(server.address, "test", 1, 0))
     assert found == seeded(past, tmp_path / "file", load().store)
     assert found[0].position == 7
     assert len(found[0].rooms) == 1
@@ -60,7 +60,7 @@ def test_a_seeded_redis_holds_what_a_seeded_file_holds(tmp_path: Path) -> None:
 def test_a_store_that_holds_something_is_not_seeded(tmp_path: Path) -> None:
     past = history(tmp_path)
     with RedisProcess(tmp_path / "redis") as server:
-        place = StoreSettings(server.address, "test", 0)
+        place = StoreSettings(server.address, "test", 1, 0)
         seeded(past, tmp_path / "data", place)
         (tmp_path / "again").mkdir()
         (tmp_path / "data" / "store.id").rename(tmp_path / "again" / "store.id")

@@ -129,7 +129,7 @@ def test_who_only_opens_a_store_takes_nothing_from_the_one_who_fills_it(server: 
     opened(server).checkpoint(changes(40, users={1: USER}))
     server.command("DEL", "test:store")
     opened(server)
-    assert server.command("DBSIZE") == b":1\r\n"
+    assert server.command("DBSIZE") == b":2\r\n"  # The user, and the stream of changes.
 
 
 class _Meanwhile(dict[int, StoredUser]):
@@ -211,7 +211,7 @@ def test_the_password_comes_from_the_environment_and_no_message_shows_one(
 
 def _refusal(folder: Path, address: str) -> str:
     with pytest.raises(SettingsError) as refusal:
-        open_store(StoreSettings(address, "test", 0), folder, DTYPES)
+        open_store(StoreSettings(address, "test", 1, 0), folder, DTYPES)
     return str(refusal.value)
 
 
@@ -232,7 +232,7 @@ def test_who_wants_a_redis_without_the_library_hears_how_to_get_it(
 
 @needs_redis
 def test_two_data_folders_do_not_share_a_store_by_mistake(server: RedisProcess, tmp_path: Path) -> None:
-    settings = StoreSettings(server.address, "test", 0)
+    settings = StoreSettings(server.address, "test", 1, 0)
     for name in ("mine", "yours"):
         (tmp_path / name).mkdir()
     for _ in range(2):

@@ -1,0 +1,72 @@
+"""Boot of a replica: answers like the service whose Redis it follows, and forwards reports to it."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from feature_service.assembly import Assembly, assemble, check, running
+from feature_service.clock import NowMs, wall_clock
+from feature_service.features.catalog import build_catalog
+from feature_service.features.state import State
+from feature_service.remote_writer import RemoteWriter
+from feature_service.replica import Replica
+from feature_service.service import FeatureService
+from feature_service.settings import Settings, SettingsError
+from feature_service.stores.follower import Follower
+from feature_service.stores.settings import StoreSettings
+
+
+@asynccontextmanager
+async def booted_replica(
+    settings: Settings, data: Path, targets: Sequence[str], writer: str, *, now_ms: NowMs = wall_clock
+) -> AsyncGenerator[FeatureService]:
+    """A replica that runs: rooms read, the store and the model servers followed.
+
+    Args:
+        settings: Behaviour; the store is the writer's.
+        data: The folder of its own served log; made when missing.
+        targets: The model servers, `host:port`.
+        writer: The service that owns log and store, `host:port`.
+        now_ms: The clock.
+
+    Raises:
+        SettingsError: The store is no Redis, or the settings ask for something that does not exist.
+        StoreError: The store cannot be read, or is empty.
+        LogError: Another process writes the served log.
+    """
+    check(settings)
+    follower, assembly, replica = _open(settings, data, targets, now_ms)
+    remote = RemoteWriter(writer)
+    try:
+        await replica.start()
+        service = assembly.service(replica, remote)
+        async with running(service):
+            following = asyncio.create_task(replica.keep_following())
+            try:
+                yield service
+            finally:
+                following.cancel()
+                await asyncio.gather(following, return_exceptions=True)
+    finally:
+        await remote.close()
+        follower.close()
+
+
+def _open(settings: Settings, data: Path, targets: Sequence[str], now_ms: NowMs) -> tuple[Follower, Assembly, Replica]:
+    data.mkdir(parents=True, exist_ok=True)
+    catalog = build_catalog(settings.service.content_width, settings.attributes)
+    state = State(catalog.memories)
+    follower = _follower(settings.store, state)
+    assembly = assemble(settings, data, targets, catalog, state, now_ms)
+    replica = Replica(follower, state, assembly.live, catalog, assembly.rollout.room_changed, now_ms)
+    return follower, assembly, replica
+
+
+def _follower(store: StoreSettings, state: State) -> Follower:
+    if not store.address:
+        raise SettingsError("store.address: expected the Redis of the writer, which a replica follows, received none")
+    try:
+        return Follower(store.address, store.prefix, state.dtypes)
+    except (ImportError, ValueError) as error:
+        raise SettingsError(f"store.address: {error}") from None
