@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.stack.running_stack import eventually
+
 START_TIMEOUT_S = 30.0
 
 needs_redis = pytest.mark.skipif(shutil.which("redis-server") is None, reason="no redis-server is on the PATH")
@@ -75,3 +77,12 @@ class RedisProcess:
             return not self.command("PING").startswith(b"-LOADING")
         except OSError:
             return False
+
+
+async def store_made(server: RedisProcess, prefix: str = "onair") -> None:
+    """Waits until there is a store to follow: a writer's first checkpoint makes it."""
+
+    async def made() -> bool:
+        return server.command("EXISTS", f"{prefix}:store") == b":1\r\n"
+
+    await eventually(made)

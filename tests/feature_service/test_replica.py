@@ -24,7 +24,7 @@ from feature_service.stores import redis
 from feature_service.stores.protocol import StoreError
 from feature_service.writer import Result
 from tests.feature_service.event_streams import contents
-from tests.feature_service.redis_process import RedisProcess, needs_redis
+from tests.feature_service.redis_process import RedisProcess, needs_redis, store_made
 from tests.feature_service.running_service import Running, lean_settings, running, running_replica
 from tests.stack.running_stack import Clock, eventually
 
@@ -73,18 +73,9 @@ async def paired(
         await writer.client.report(
             [event("first", EventKind.USER_UPDATED, room_id="", streamer_id="", user_id="viewer")]
         )
-        await checkpointed(server)
+        await store_made(server)
         async with running_replica(folder / "replica", writer, more=more, now_ms=now_ms) as replica:
             yield Pair(writer, replica)
-
-
-async def checkpointed(server: RedisProcess) -> None:
-    """Waits until there is a store to follow."""
-
-    async def stands() -> bool:
-        return server.command("EXISTS", "onair:store") == b":1\r\n"
-
-    await eventually(stands)
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""What a service of its own process served, before a trained ranker: no skew, whatever the events and kill -9 do."""
+"""What services of their own processes served, before a trained ranker: no skew, whatever events and kill -9 do."""
 
 import asyncio
 from pathlib import Path
@@ -10,6 +10,7 @@ from feature_service.client import FeatureServiceClient
 from feature_service.clock import wall_clock
 from feature_service.features.catalog import build_catalog
 from serving.launch import ModelServer
+from tests.feature_service.redis_process import RedisProcess, needs_redis, store_made
 from tests.stack.running_stack import PATIENCE_S
 from tests.stack.service_process import ServiceProcess
 from tests.stack.test_parity import CONTEXT, SLATE, VIEWERS, Crowd, ready
@@ -50,3 +51,22 @@ def test_what_a_killed_service_has_served_is_what_a_replay_computes(model_server
     # What was under way when the service was killed, and no more, may be missing.
     assert found.slates >= answered - 2 * AT_ONCE
     assert answered == 2 * REQUESTS
+
+
+@needs_redis
+def test_what_a_replica_has_served_is_what_a_replay_of_the_writers_log_computes(
+    model_server: ModelServer, tmp_path: Path
+) -> None:
+    with RedisProcess(tmp_path / "redis") as redis:
+        settings = f'{SETTINGS}[store]\naddress = "{redis.address}"\n'
+        with ServiceProcess(tmp_path / "writer", settings=settings) as writer:
+            asyncio.run(store_made(redis))
+            follow, targets = ("--replica-of", writer.target), [model_server.target]
+            with ServiceProcess(tmp_path / "replica", *follow, targets=targets, settings=settings) as replica:
+                answered = asyncio.run(asked_at_once(replica, Crowd()))
+    log, served = tmp_path / "writer" / "data" / LOG_FOLDER, tmp_path / "replica" / "data" / SERVED_FOLDER
+    found = measure_skew(log, served, build_catalog(len(CATEGORIES)))
+    assert found.differing == 0
+    assert set(found.skipped) <= {"no ranker answered"}
+    assert found.slates >= answered - 2 * AT_ONCE
+    assert answered == REQUESTS

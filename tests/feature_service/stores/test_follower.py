@@ -1,0 +1,145 @@
+"""What follows a store in a Redis: never records of two checkpoints, and never a checkpoint left out. Real Redis."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from feature_service.features.state import State
+from feature_service.stores import redis
+from feature_service.stores.follower import Follower, GapError
+from feature_service.stores.protocol import (
+    Changes,
+    StoreAheadError,
+    StoredRoom,
+    StoredStreamer,
+    StoredUser,
+    StoreError,
+    StoreLostError,
+)
+from feature_service.stores.redis import RedisStore
+from tests.feature_service.event_streams import CATALOG
+from tests.feature_service.redis_process import RedisProcess, needs_redis
+
+pytestmark = needs_redis
+
+DTYPES = State(CATALOG.memories).dtypes
+ROOM, STREAMER = StoredRoom(b"", None, 8), StoredStreamer("s", b"")
+FIRST, SECOND = StoredUser("first", b"", b""), StoredUser("second", b"", b"")
+NOBODY: frozenset[int] = frozenset()
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[RedisProcess]:
+    with RedisProcess(tmp_path / "redis") as server:
+        yield server
+
+
+@pytest.fixture
+def store(server: RedisProcess) -> Iterator[RedisStore]:
+    """A store with two rooms of one streamer, and two users."""
+    store = RedisStore.open(server.address, DTYPES, prefix="test", log_id="log")
+    store.checkpoint(changes(10, rooms={1: ROOM, 2: ROOM}, streamers={8: STREAMER}, users={5: FIRST, 6: FIRST}))
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def follower(server: RedisProcess) -> Iterator[Follower]:
+    follower = Follower(server.address, "test", DTYPES)
+    yield follower
+    follower.close()
+
+
+def changes(position: int, **changed: Any) -> Changes:
+    return Changes(**({"position": position, "rooms": {}, "streamers": {}, "users": {}} | changed))
+
+
+def test_a_snapshot_holds_all_rooms_with_their_streamers_and_who_is_known(
+    store: RedisStore, follower: Follower
+) -> None:
+    found = follower.snapshot(frozenset([5, 7]), NOBODY)
+    assert found == changes(10, rooms={1: ROOM, 2: ROOM}, streamers={8: STREAMER}, users={5: FIRST}, gone_users=(7,))
+
+
+def test_changes_are_read_once_and_of_users_those_who_are_known(store: RedisStore, follower: Follower) -> None:
+    follower.snapshot(NOBODY, NOBODY)
+    store.checkpoint(changes(11, users={5: SECOND, 6: SECOND}, gone_rooms=(1,)))
+    store.checkpoint(changes(12, rooms={3: ROOM}))
+    assert follower.changes(frozenset([5])) == changes(12, rooms={3: ROOM}, users={5: SECOND}, gone_rooms=(1,))
+    assert follower.changes(frozenset([5])) is None
+
+
+def test_a_checkpoint_that_only_counts_on_is_followed_too(store: RedisStore, follower: Follower) -> None:
+    follower.snapshot(NOBODY, NOBODY)
+    store.checkpoint(changes(11))
+    assert follower.changes(NOBODY) == changes(11)
+    store.checkpoint(changes(11))  # Says nothing new.
+    assert follower.changes(NOBODY) is None
+
+
+def test_a_user_of_a_later_checkpoint_waits_for_it(store: RedisStore, follower: Follower) -> None:
+    follower.snapshot(NOBODY, NOBODY)
+    assert follower.load_user(5) == FIRST
+    store.checkpoint(changes(11, users={5: SECOND}))
+    with pytest.raises(StoreAheadError):
+        follower.load_user(6)
+    follower.changes(NOBODY)
+    assert (follower.load_user(5), follower.load_user(6), follower.load_user(7)) == (SECOND, FIRST, None)
+
+
+def test_entries_that_are_gone_are_a_gap_which_a_snapshot_closes(
+    store: RedisStore, follower: Follower, server: RedisProcess
+) -> None:
+    follower.snapshot(NOBODY, NOBODY)
+    for position in (11, 12):
+        store.checkpoint(changes(position, users={position: FIRST}))
+    server.command("XTRIM", "test:changes", "MAXLEN", "1")
+    with pytest.raises(GapError):
+        follower.changes(NOBODY)
+    assert follower.snapshot(frozenset([11]), NOBODY).users == {11: FIRST}
+    store.checkpoint(changes(13, gone_users=(11,)))
+    assert follower.changes(frozenset([11])) == changes(13, gone_users=(11,))
+
+
+def test_a_checkpoint_of_too_many_keys_to_name_is_a_gap(
+    store: RedisStore, follower: Follower, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    follower.snapshot(NOBODY, NOBODY)
+    monkeypatch.setattr(redis, "MOST_NAMES", 1)
+    store.checkpoint(changes(11, users={5: SECOND, 6: SECOND}))
+    with pytest.raises(GapError):
+        follower.changes(NOBODY)
+    follower.snapshot(NOBODY, NOBODY)
+    store.checkpoint(changes(12, rooms={3: ROOM}))
+    assert follower.changes(NOBODY) == changes(12, rooms={3: ROOM})
+
+
+def test_a_store_that_went_back_or_away_is_not_read(
+    store: RedisStore, follower: Follower, server: RedisProcess
+) -> None:
+    follower.snapshot(NOBODY, NOBODY)
+    server.command("HSET", "test:store", "position", "9")
+    for read in (lambda: follower.changes(NOBODY), lambda: follower.load_user(5)):
+        with pytest.raises(StoreLostError, match="expected a store at position 10 or later, received 9"):
+            read()
+    server.command("FLUSHALL")
+    with pytest.raises(StoreLostError, match="expected a store that a writer keeps, received none"):
+        follower.snapshot(NOBODY, NOBODY)
+
+
+def test_the_store_of_another_log_is_not_taken_for_the_one_that_was_followed(
+    store: RedisStore, follower: Follower, server: RedisProcess
+) -> None:
+    follower.snapshot(NOBODY, NOBODY)
+    server.command("FLUSHALL")
+    other = RedisStore.open(server.address, DTYPES, prefix="test", log_id="another")
+    other.checkpoint(changes(20))
+    other.close()
+    with pytest.raises(GapError):
+        follower.changes(NOBODY)
+    with pytest.raises(StoreError, match="expected the store of the log log, received another's"):
+        follower.snapshot(NOBODY, NOBODY)
+    with pytest.raises(StoreAheadError):
+        follower.load_user(5)
