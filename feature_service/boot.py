@@ -16,6 +16,8 @@ from feature_service.features.catalog import Catalog, build_catalog
 from feature_service.features.duplicates import Duplicates
 from feature_service.features.state import State
 from feature_service.log.local import LocalLog
+from feature_service.log.opening import LOG_FOLDER, claim_log, open_log
+from feature_service.log.protocol import EventLog, LogError
 from feature_service.retention import Retention
 from feature_service.service import FeatureService
 from feature_service.settings import Settings, SettingsError
@@ -25,7 +27,6 @@ from feature_service.stores.protocol import Store, StoreError
 from feature_service.stores.refill import CHECKPOINT_EVERY, refill
 from feature_service.writer import Writer
 
-LOG_FOLDER = "log"
 ERASURES_FILE = "erasures.jsonl"
 SWEEP_S = 60.0
 
@@ -37,7 +38,7 @@ class _Parts:
     """What is opened, and has to be closed."""
 
     service: FeatureService
-    event_log: LocalLog
+    event_log: EventLog
     store: Store
     checkpoints: Checkpoints
     retention: Retention
@@ -64,7 +65,7 @@ async def booted(
     Raises:
         SettingsError: A scene names a channel, filter or re-ranker that does not exist, or the live index cannot be
             approximate as it should.
-        LogError: The log is another writer's, or corrupt.
+        LogError: The log is another writer's, corrupt, or cannot be reached.
         StoreError: The store cannot be read.
     """
     check(settings)
@@ -83,7 +84,7 @@ async def booted(
                 for task in tasks:
                     task.cancel()
                 await asyncio.gather(*tasks, return_exceptions=True)
-                with suppress(StoreError):
+                with suppress(LogError, StoreError):
                     await parts.checkpoints.take()
     finally:
         parts.event_log.close()
@@ -95,8 +96,9 @@ def _open(settings: Settings, data: Path, targets: Sequence[str], *, as_of_log: 
     catalog = build_catalog(settings.service.content_width, settings.attributes)
     state = State(catalog.memories)
     open_again = partial(open_store, settings.store, data, state.dtypes)
+    claim_log(settings.log, data)
     store = open_again()
-    event_log = LocalLog.open(data / LOG_FOLDER, base=store.position)
+    event_log = open_log(settings.log, data, store.position)
     _catch_up(store, event_log, catalog)
     keeper = StateKeeper(state, store)
     state.position = keeper.restore()
@@ -120,7 +122,7 @@ def _open(settings: Settings, data: Path, targets: Sequence[str], *, as_of_log: 
     service = assembly.service(keeper, writer)
     retention = Retention(
         settings.retention,
-        event_log,
+        event_log if isinstance(event_log, LocalLog) else None,
         service.served,
         (data / LOG_FOLDER, data / SERVED_FOLDER),
         store,
@@ -131,7 +133,7 @@ def _open(settings: Settings, data: Path, targets: Sequence[str], *, as_of_log: 
     return _Parts(service, event_log, store, checkpoints, retention)
 
 
-def _catch_up(store: Store, event_log: LocalLog, catalog: Catalog) -> None:
+def _catch_up(store: Store, event_log: EventLog, catalog: Catalog) -> None:
     """Fills a store that is far behind the log by parts: all that has changed would not fit in memory."""
     behind = event_log.position - store.position
     if behind > CHECKPOINT_EVERY:
@@ -140,7 +142,7 @@ def _catch_up(store: Store, event_log: LocalLog, catalog: Catalog) -> None:
         refill(store, State(catalog.memories), events, event_log.position, lambda done: log.info("%d events", done))
 
 
-def _clock(event_log: LocalLog, *, as_of_log: bool) -> NowMs:
+def _clock(event_log: EventLog, *, as_of_log: bool) -> NowMs:
     if not as_of_log:
         return wall_clock
     last_ms = 0

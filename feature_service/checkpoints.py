@@ -8,8 +8,7 @@ from contextlib import closing
 from itertools import takewhile
 
 from feature_service.features.state import State
-from feature_service.log.local import LocalLog
-from feature_service.log.protocol import LogError
+from feature_service.log.protocol import EventLog, LogError
 from feature_service.service import FeatureService
 from feature_service.stores.keeper import StateKeeper
 from feature_service.stores.protocol import Store, StoreError, StoreLostError
@@ -25,7 +24,7 @@ class Checkpoints:
         self,
         service: FeatureService,
         keeper: StateKeeper,
-        event_log: LocalLog,
+        event_log: EventLog,
         store: Store,
         open_store: Callable[[], Store],
     ) -> None:
@@ -53,7 +52,7 @@ class Checkpoints:
             except StoreLostError as error:
                 log.warning("the store is filled again from the log: %s", error)
                 await self._refill()
-            except StoreError as error:
+            except (LogError, StoreError) as error:
                 log.warning("the checkpoint waits: %s", error)
 
     async def take(self) -> None:

@@ -22,7 +22,7 @@ from feature_service.settings import RetentionSettings
 from feature_service.stores.protocol import Store
 
 EVERY_S = 3_600.0
-"""An erased user's id and history have left the logs three hours after the event: see also `erasures.SETTLED_MS`."""
+"""An erased user's id and history have left the local logs three hours after the event, see `erasures.SETTLED_MS`."""
 
 DAY_MS = 86_400_000
 
@@ -35,7 +35,7 @@ class Retention:
     def __init__(
         self,
         settings: RetentionSettings,
-        event_log: LocalLog,
+        event_log: LocalLog | None,
         served: ServedLog | None,
         folders: tuple[Path, Path],
         store: Store,
@@ -46,7 +46,7 @@ class Retention:
 
         Args:
             settings: What they keep.
-            event_log: The event log.
+            event_log: The event log; None for a Kafka topic, whose events nobody can exchange: it drops them in time.
             served: The served log, if one is written.
             folders: Of the event log and of the served log; the latter may hold what was written earlier.
             store: Holds what the event log need not keep.
@@ -78,8 +78,10 @@ class Retention:
         """
         now_ms = self._now_ms()
         if due := self._erasures.due(now_ms):
-            end = self._event_log.roll()
-            await self._event_log.durable(end)
+            end = 0
+            if self._event_log is not None:
+                end = self._event_log.roll()
+                await self._event_log.durable(end)
             await asyncio.to_thread(self._erase, due, end)
         await asyncio.to_thread(self._remove_old, now_ms)
 
@@ -109,7 +111,7 @@ class Retention:
             return unused.roll()
 
     def _remove_old(self, now_ms: int) -> None:
-        if days := self._settings.log_days:
+        if (days := self._settings.log_days) and self._event_log is not None:
             since = self._event_log.since(now_ms - round(days * DAY_MS))
             remove(self._event_folder, min(since, self._store.position))
         if days := self._settings.served_days:

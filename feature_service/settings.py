@@ -3,7 +3,7 @@
 import math
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, cast
 
@@ -11,6 +11,7 @@ from feature_service.features.attributes import Attribute, AttributeKind
 from feature_service.features.reducers import Entity
 from feature_service.features.schema import key_of
 from feature_service.fusion import weight_problem
+from feature_service.log.settings import LogSettings, log_problem
 from feature_service.stores.settings import StoreSettings, store_problem
 from feature_service.tables import SettingsError, only_keys, record_of, table_of, value_of
 
@@ -142,6 +143,7 @@ class Settings:
 
     Attributes:
         service: What holds for all scenes.
+        log: Where the events go.
         store: Where the checkpoints go.
         served: The log of what was shown.
         retention: What the logs keep.
@@ -151,6 +153,7 @@ class Settings:
     """
 
     service: Service
+    log: LogSettings
     store: StoreSettings
     served: Served
     retention: RetentionSettings
@@ -210,18 +213,18 @@ def parse(text: str, source: str) -> Settings:
         SettingsError: As `load`.
     """
     merged = _merge(_toml(_text(DEFAULTS), str(DEFAULTS)), _toml(text, source))
-    only_keys(merged, {"service", "store", "served", "retention", "scene", "scenes", "attributes", "arms"}, "settings")
+    only_keys(merged, {each.name for each in fields(Settings)} | {"scene"}, "settings")
     service = record_of(Service, table_of(merged["service"], "service"), "service")
+    log = record_of(LogSettings, table_of(merged["log"], "log"), "log")
+    if problem := log_problem(log):
+        raise SettingsError(f"log.{problem}")
     store = record_of(StoreSettings, table_of(merged["store"], "store"), "store")
     if problem := store_problem(store):
         raise SettingsError(f"store.{problem}")
     served = record_of(Served, table_of(merged["served"], "served"), "served")
     if not 0 <= served.share <= 1:
         raise SettingsError(f"served.share: expected 0 to 1, received {served.share!r}")
-    retention: RetentionSettings = record_of(RetentionSettings, table_of(merged["retention"], "retention"), "retention")
-    for name, days in asdict(retention).items():
-        if days and not 1 <= days <= MOST_DAYS:
-            raise SettingsError(f"retention.{name}: expected 0 or 1 to {MOST_DAYS} days, received {days!r}")
+    retention = _retention(table_of(merged["retention"], "retention"), log)
     every = table_of(merged["scene"], "scene")
     tables = {
         name: {**every, **table_of(scene, f"scenes.{name}"), "name": name, "arm": ""}
@@ -230,7 +233,7 @@ def parse(text: str, source: str) -> Settings:
     scenes = {name: _scene(table, f"scenes.{name}") for name, table in tables.items()}
     arms = _arms(table_of(merged.get("arms", {}), "arms"), tables)
     attributes = _attributes(table_of(merged.get("attributes", {}), "attributes"))
-    settings = Settings(service, store, served, retention, scenes, tuple(attributes), arms)
+    settings = Settings(service, log, store, served, retention, scenes, tuple(attributes), arms)
     settings.scene("")
     return settings
 
@@ -259,6 +262,16 @@ def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
         nested = isinstance(held, dict) and isinstance(value, dict) and key not in _REPLACED
         merged[key] = _merge(cast(dict[str, Any], held), cast(dict[str, Any], value)) if nested else value
     return merged
+
+
+def _retention(table: Mapping[str, Any], log: LogSettings) -> RetentionSettings:
+    retention: RetentionSettings = record_of(RetentionSettings, table, "retention")
+    for name, days in asdict(retention).items():
+        if days and not 1 <= days <= MOST_DAYS:
+            raise SettingsError(f"retention.{name}: expected 0 or 1 to {MOST_DAYS} days, received {days!r}")
+    if log.address and (days := retention.log_days):
+        raise SettingsError(f"retention.log_days: expected 0, as a topic has its own retention.ms, received {days!r}")
+    return retention
 
 
 def _arms(table: Mapping[str, Any], scenes: Mapping[str, Mapping[str, Any]]) -> tuple[Arm, ...]:

@@ -51,3 +51,7 @@ class EventLog(Protocol):
     def since(self, received_ms: int) -> int:
         """A position at or before the first event that was received then or later (Unix milliseconds)."""
         ...
+
+    def close(self) -> None:
+        """Makes durable what is written, and lets go of the log."""
+        ...

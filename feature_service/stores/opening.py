@@ -7,6 +7,7 @@ from pathlib import Path
 
 from feature_service.features.records import RecordDtype
 from feature_service.features.reducers import Entity
+from feature_service.log.opening import LOG_ID_FILE
 from feature_service.settings import SettingsError
 from feature_service.stores.protocol import Store, StoreError
 from feature_service.stores.redis import RedisStore
@@ -14,8 +15,6 @@ from feature_service.stores.settings import StoreSettings
 from feature_service.stores.sqlite import SqliteStore
 
 STORE_FILE = "store.sqlite"
-LOG_ID_FILE = "store.id"
-"""Names the folder's log to a store that lies elsewhere, so that two folders do not share one by mistake."""
 
 
 def open_store(settings: StoreSettings, data: Path, dtypes: Mapping[Entity, RecordDtype]) -> Store:
@@ -67,7 +66,7 @@ def _open_redis(settings: StoreSettings, data: Path, dtypes: Mapping[Entity, Rec
 
 
 def _log_id(data: Path) -> str:
-    """The id of the folder's log, a new one at first."""
+    """The id of the folder's log, a new one at first: so two folders do not share a Redis by mistake."""
     path = data / LOG_ID_FILE
     try:
         if not path.exists():

@@ -1,11 +1,16 @@
 """A real Kafka broker: Apache Kafka in KRaft mode, one Java process that is its own controller."""
 
 import base64
+import secrets
 import subprocess
+import time
 import uuid
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
 
 from tests.clusters.processes import INSTALLED, Server, free_port, listens
 
@@ -20,7 +25,9 @@ listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
 controller.listener.names=CONTROLLER
 log.dirs={data}
 auto.create.topics.enable=false
+offsets.topic.num.partitions=1
 offsets.topic.replication.factor=1
+transaction.state.log.num.partitions=1
 transaction.state.log.replication.factor=1
 transaction.state.log.min.isr=1
 group.initial.rebalance.delay.ms=0
@@ -53,11 +60,23 @@ class KafkaBroker:
         formatted = subprocess.run([*command, str(self._properties)], capture_output=True, text=True, check=False)
         assert not formatted.returncode, formatted.stdout + formatted.stderr
         self.start()
+        self.admin = AdminClient({"bootstrap.servers": self.address, "log_level": 0})
 
     @property
     def address(self) -> str:
         """What clients are given as their bootstrap server."""
         return f"127.0.0.1:{self.port}"
+
+    def topic(self, name: str = "", *, partitions: int = 1, config: dict[str, str] | None = None) -> str:
+        """Makes an empty topic, of a name of its own unless one is given; returns its address for the settings."""
+        name = name or f"topic-{secrets.token_hex(4)}"
+        topic = NewTopic(name, num_partitions=partitions, replication_factor=1, config=config or {})
+        self.admin.create_topics([topic])[name].result()
+        address, deadline_s = f"kafka://{self.address}/{name}", time.monotonic() + _START_TIMEOUT_S
+        while not self._serves(name):
+            assert time.monotonic() < deadline_s, f"{address} is not there"
+            time.sleep(0.02)
+        return address
 
     def start(self) -> None:
         """Starts it on its ports, with what its folder holds."""
@@ -74,6 +93,11 @@ class KafkaBroker:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.kill()
+
+    def _serves(self, name: str) -> bool:
+        """Whether a new topic has come from the controller to the broker, and has a leader."""
+        found = self.admin.list_topics(timeout=_START_TIMEOUT_S).topics.get(name)
+        return found is not None and all(each.leader == 1 for each in found.partitions.values())
 
     @staticmethod
     def _java(main: str, *arguments: str) -> list[str]:

@@ -185,8 +185,33 @@ def test_a_store_that_cannot_be_is_refused_by_its_key(tmp_path: Path, text: str,
     assert said in str(refusal.value)
 
 
-def test_a_refused_address_shows_no_password(tmp_path: Path) -> None:
-    for address in ("http://user:oyster@h", "user:oyster@h"):
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            '[log]\naddress = "h:9092/t"',
+            "log.address: expected kafka://host:port/topic or nothing, received an address",
+        ),
+        (
+            '[log]\naddress = "kafka://h/t"',
+            "log.address: expected kafka://host:port/topic or nothing, received 'kafka'",
+        ),
+        ('[log]\naddress = "kafka://h:1/t?x=1"', "log.address: expected kafka://host:port/topic or nothing"),
+        (
+            '[log]\naddress = "kafka://a:1,b:2/t"\n[retention]\nlog_days = 7',
+            "retention.log_days: expected 0, as a topic has its own retention.ms, received 7.0",
+        ),
+    ],
+)
+def test_a_log_that_cannot_be_is_refused_by_its_key(tmp_path: Path, text: str, said: str) -> None:
+    with pytest.raises(SettingsError) as refusal:
+        _loaded(tmp_path, f"{text}\n")
+    assert said in str(refusal.value)
+
+
+@pytest.mark.parametrize("table", ["store", "log"])
+def test_a_refused_address_shows_no_password(tmp_path: Path, table: str) -> None:
+    for address in ("http://user:oyster@h", "user:oyster@h", "kafka+x://user:oyster@h:1/t"):
         with pytest.raises(SettingsError) as refusal:
-            _loaded(tmp_path, f'[store]\naddress = "{address}"\n')
+            _loaded(tmp_path, f'[{table}]\naddress = "{address}"\n')
         assert "oyster" not in str(refusal.value)

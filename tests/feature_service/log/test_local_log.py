@@ -1,4 +1,4 @@
-"""The local log: positions, group sync, recovery, and what happens when the disk does not play along."""
+"""The local log: what every log does, group sync, recovery, and what happens when the disk does not play along."""
 
 import asyncio
 import errno
@@ -12,12 +12,30 @@ from pathlib import Path
 
 import pytest
 
-from feature_service.features.events import Event, EventKind
+from feature_service.features.events import Event
 from feature_service.log.local import LocalLog
-from feature_service.log.protocol import LogError
-from tests.feature_service.event_streams import START_MS, event
+from feature_service.log.protocol import EventLog, LogError
+from feature_service.log.rewrite import remove
+from feature_service.log.segment import first_positions
+from tests.feature_service.event_streams import START_MS
+from tests.feature_service.log.log_contract import EVENTS, LogContract
 
-EVENTS = [event(EventKind.ENTER, at_s, event_id=f"e{at_s}", received_ms=START_MS + at_s * 1000) for at_s in range(20)]
+SEGMENT_BYTES = 200
+
+
+class TestLocalLog(LogContract):
+    SINCE_GRAIN = 6  # A segment.
+
+    @pytest.fixture(autouse=True)
+    def folder(self, tmp_path: Path) -> None:
+        self._folder = tmp_path
+
+    def opened(self) -> LocalLog:
+        return LocalLog.open(self._folder, segment_bytes=SEGMENT_BYTES)
+
+    def forget(self, log: EventLog) -> int:
+        remove(self._folder, log.position // 2)
+        return first_positions(self._folder)[0]
 
 
 @contextmanager
@@ -39,23 +57,6 @@ def _segments(folder: Path) -> list[Path]:
     return sorted(folder.glob("*.log"))
 
 
-def test_events_are_read_as_they_were_written(tmp_path: Path) -> None:
-    with _opened(tmp_path) as log:
-        assert log.append(EVENTS[:2]) == 2
-        assert log.append(EVENTS[2:3]) == 3
-        assert list(log.read(0)) == list(enumerate(EVENTS[:3]))
-        assert list(log.read(2)) == [(2, EVENTS[2])]
-        assert list(log.read(3)) == []
-
-
-def test_a_new_process_goes_on_where_the_last_one_stopped(tmp_path: Path) -> None:
-    _write(tmp_path, EVENTS[:3])
-    with _opened(tmp_path) as log:
-        assert log.position == 3
-        assert log.append(EVENTS[3:4]) == 4
-        assert list(log.read(0)) == list(enumerate(EVENTS[:4]))
-
-
 def test_a_log_may_begin_behind_a_checkpoint(tmp_path: Path) -> None:
     with _opened(tmp_path, base=1_000) as log:
         assert log.append(EVENTS[:1]) == 1_001
@@ -64,34 +65,13 @@ def test_a_log_may_begin_behind_a_checkpoint(tmp_path: Path) -> None:
             list(log.read(999))
 
 
-def test_a_position_behind_the_end_is_refused(tmp_path: Path) -> None:
-    with _opened(tmp_path) as log, pytest.raises(LogError, match="expected a position up to 0, received 7"):
-        log.read(7)
-
-
-async def test_nobody_waits_for_an_event_that_was_never_written(tmp_path: Path) -> None:
-    with _opened(tmp_path) as log:
-        log.append(EVENTS)
-        with pytest.raises(LogError, match=f"expected a position up to {len(EVENTS)}, received {len(EVENTS) + 1}"):
-            await log.durable(len(EVENTS) + 1)
-
-
 def test_a_full_segment_is_followed_by_the_next(tmp_path: Path) -> None:
-    _write(tmp_path, EVENTS, segment_bytes=200)
+    _write(tmp_path, EVENTS, segment_bytes=SEGMENT_BYTES)
     assert len(_segments(tmp_path)) > 3
-    with _opened(tmp_path, segment_bytes=200) as log:
+    with _opened(tmp_path, segment_bytes=SEGMENT_BYTES) as log:
         assert log.position == len(EVENTS)
         assert list(log.read(0)) == list(enumerate(EVENTS))
         assert list(log.read(7)) == list(enumerate(EVENTS))[7:]
-
-
-def test_since_finds_a_position_before_what_was_received_then(tmp_path: Path) -> None:
-    _write(tmp_path, EVENTS, segment_bytes=200)
-    with _opened(tmp_path, segment_bytes=200) as log:
-        for second in range(20):
-            # Segments are the grain: the position lies at or before the event, but not at the log's begin for long.
-            assert max(second - 6, 0) <= log.since(START_MS + second * 1000) <= second
-        assert log.since(0) == 0
 
 
 def test_since_is_the_base_of_an_empty_log(tmp_path: Path) -> None:
@@ -163,21 +143,11 @@ async def test_a_sync_covers_the_segments_that_were_filled_before(
 ) -> None:
     synced: set[int] = set()
     monkeypatch.setattr(os, "fdatasync", lambda file: synced.add(os.fstat(file).st_ino))
-    with _opened(tmp_path, segment_bytes=200) as log:
+    with _opened(tmp_path, segment_bytes=SEGMENT_BYTES) as log:
         for each in EVENTS:
             log.append([each])
         await log.durable(log.position)
         assert synced == {path.stat().st_ino for path in _segments(tmp_path)}
-
-
-async def test_a_waiter_that_gives_up_leaves_the_others(tmp_path: Path) -> None:
-    with _opened(tmp_path) as log:
-        position = log.append(EVENTS[:1])
-        waiters = [asyncio.ensure_future(log.durable(position)) for _ in range(2)]
-        await asyncio.sleep(0)
-        waiters[0].cancel()
-        await waiters[1]
-        assert waiters[0].cancelled()
 
 
 def _no_space(file: int) -> None:

@@ -1,0 +1,121 @@
+"""Kafka clients: what all of them have in common, and their errors in the words of logs."""
+
+import importlib
+import os
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from feature_service.log.protocol import LogError
+from feature_service.log.settings import kafka_parts
+
+ANSWER_S = 10.0
+"""A broker of the same network answers in milliseconds, and a new leader is chosen within some seconds."""
+
+PROPERTIES_VARIABLE = "ONAIR_KAFKA_PROPERTIES"
+"""Names a file of further properties of the client (librdkafka's), a `name=value` a line: TLS, users and passwords."""
+
+
+def load_kafka() -> Any:
+    """The client library; only who keeps the log in Kafka needs it.
+
+    Raises:
+        ImportError: It is not installed; says how to.
+    """
+    try:
+        importlib.import_module("confluent_kafka.admin")
+        return importlib.import_module("confluent_kafka")
+    except ImportError:
+        raise ImportError("expected the package confluent-kafka (pip install 'onair[kafka]'), found none") from None
+
+
+class KafkaClients:
+    """Makes clients for one topic.
+
+    Attributes:
+        library: The client library.
+        topic: The topic's name.
+    """
+
+    def __init__(self, address: str) -> None:
+        """Connects to nothing yet.
+
+        Args:
+            address: `kafka://host:port/topic`.
+
+        Raises:
+            ImportError: The client library is not installed.
+            ValueError: The address is none, or the file of properties cannot be read.
+        """
+        servers, self.topic = kafka_parts(address)
+        self.library = load_kafka()
+        # Its own log would go to standard error, a line a second while a broker is away.
+        self._options = _properties() | {"bootstrap.servers": servers, "log_level": 0, "reconnect.backoff.max.ms": 1000}
+        self._shown = f"kafka://{servers}/{self.topic}"
+
+    def __str__(self) -> str:
+        return self._shown
+
+    def admin(self) -> Any:
+        """A client that asks for the topic's properties.
+
+        Raises:
+            LogError: A property does not exist.
+        """
+        with self.told():
+            return self.library.admin.AdminClient(self._options)
+
+    def consumer(self) -> Any:
+        """A client that reads; of no group, so that its place is the reader's own.
+
+        Raises:
+            LogError: A property does not exist.
+        """
+        reading = {"group.id": "onair", "enable.auto.commit": False, "auto.offset.reset": "error"}
+        exact = {"isolation.level": "read_uncommitted", "enable.partition.eof": True, "check.crcs": True}
+        with self.told():
+            return self.library.Consumer(self._options | reading | exact)
+
+    def producer(self, options: dict[str, Any]) -> Any:
+        """A client that writes.
+
+        Raises:
+            LogError: A property does not exist.
+        """
+        with self.told():
+            return self.library.Producer(self._options | options)
+
+    @contextmanager
+    def told(self) -> Generator[None]:
+        """The client's errors become the log's.
+
+        Raises:
+            LogError: In place of them.
+        """
+        try:
+            yield
+        except self.library.KafkaException as error:
+            code, errors = error.args[0].code(), self.library.KafkaError
+            if code in (errors._TIMED_OUT, errors._TRANSPORT, errors._ALL_BROKERS_DOWN):
+                raise LogError(f"{self}: expected a broker that answers, received nothing in {ANSWER_S:g} s") from None
+            raise LogError(f"{self}: expected a topic that can be read and written: {reason(error.args[0])}") from None
+
+
+def reason(error: Any) -> str:
+    """What an error of the client says."""
+    return f"{error.str()} ({error.name()})"
+
+
+def _properties() -> dict[str, Any]:
+    path = os.environ.get(PROPERTIES_VARIABLE)
+    if not path:
+        return {}
+    try:
+        lines = [line.strip() for line in Path(path).read_text(encoding="utf-8").splitlines()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(f"{PROPERTIES_VARIABLE}: expected a readable file: {error}") from None
+    given = [line.partition("=") for line in lines if line and not line.startswith("#")]
+    if any(not separator for _, separator, _ in given):
+        raise ValueError(f"{PROPERTIES_VARIABLE}: expected a name=value in each line of {path}")
+    return {name.strip(): value.strip() for name, _, value in given}
