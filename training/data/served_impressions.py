@@ -17,6 +17,9 @@ SEEN_WITHIN_MS = 3_600_000
 SEEN_BEFORE_MS = 600_000
 """So much earlier than its slate an impression may seem to be, by a viewer's clock."""
 
+EARLIER_MS = SEEN_WITHIN_MS + SEEN_BEFORE_MS
+"""A slate this much earlier than another may have claimed an impression that the other would claim too."""
+
 
 class Claim(Enum):
     """Why a slate claims no impression."""

@@ -8,15 +8,12 @@ from feature_service.log.reader import RecordReader, read_records
 from feature_service.log.segment import first_positions
 from feature_service.served.slate import SLATES, STAMPS, ServedSlate
 from training.data.hours import HOUR_MS
-from training.data.served_impressions import SEEN_BEFORE_MS, SEEN_WITHIN_MS
+from training.data.served_impressions import EARLIER_MS
 from training.data.service_log import in_order
-
-_EARLIER_MS = SEEN_WITHIN_MS + SEEN_BEFORE_MS
-"""A slate this much earlier may have claimed an impression that one of the hour would claim too."""
 
 _SPAN_MS = 600_000
 _SPANS = HOUR_MS // _SPAN_MS
-_EARLIER_SPANS = _EARLIER_MS // _SPAN_MS
+_EARLIER_SPANS = EARLIER_MS // _SPAN_MS
 
 
 @dataclass(slots=True)
@@ -82,7 +79,7 @@ class FollowedSlates:
         Raises:
             LogError: A record is damaged.
         """
-        from_ms, until_ms = hour * HOUR_MS - _EARLIER_MS, (hour + 1) * HOUR_MS
+        from_ms, until_ms = hour * HOUR_MS - EARLIER_MS, (hour + 1) * HOUR_MS
         near = self._within(hour * _SPANS - _EARLIER_SPANS, hour)
         if near:
             first, end = min(each.first for each in near), max(each.end for each in near)

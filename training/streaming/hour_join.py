@@ -30,6 +30,12 @@ from training.streaming.hourly_samples import Covers, HourlySamples
 REACH_MS = SEEN_WITHIN_MS + LONGEST_WINDOW_MS
 """So long after an hour something may happen that its labels depend on."""
 
+FIRST_MS = HEADS["enter"].window_s * 1000
+"""So long after its end an hour is written first."""
+
+CORRECT_HOURS = REACH_MS // HOUR_MS
+"""The fewest after which all labels are decided; the default."""
+
 
 @dataclass(frozen=True, slots=True)
 class Hour:

@@ -27,18 +27,20 @@ from training.data.join import Extent
 from training.data.served_join import lacks_of
 from training.data.service_log import first_position
 from training.data.sources import order_ms
-from training.heads import HEADS
 from training.streaming.followed_slates import FollowedSlates
-from training.streaming.hour_join import REACH_MS, Hour, Source, Written, rows_from_ms, write_hour
+from training.streaming.hour_join import (
+    CORRECT_HOURS,
+    FIRST_MS,
+    REACH_MS,
+    Hour,
+    Source,
+    Written,
+    rows_from_ms,
+    write_hour,
+)
 from training.streaming.hourly_samples import Covers, HourlySamples, Progress
 from training.streaming.room_history import RoomHistory
 from training.streaming.rows import Rows
-
-FIRST_MS = HEADS["enter"].window_s * 1000
-"""So long after its end an hour is written first."""
-
-CORRECT_HOURS = REACH_MS // HOUR_MS
-"""The fewest after which all labels are decided; the default."""
 
 _log = logging.getLogger(__name__)
 

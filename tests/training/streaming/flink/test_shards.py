@@ -1,0 +1,179 @@
+"""The shards of a Flink job, without Flink: together they say what the join of the whole log says."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from feature_service.features.events import Event, EventKind
+from tests.training.streaming.same_samples import assert_same, batch
+from tests.training.streaming.service_logs import CATALOG, LAYOUT, START_MS, ServiceLogs, event, made_up
+from training.data.errors import DataError
+from training.data.hours import HOUR_MS
+from training.data.platform import settings_toml
+from training.data.samples_io import read_enters, read_sample_about, read_samples
+from training.streaming.flink.committing import Committed, Committer
+from training.streaming.flink.elements import Element, EventRouter, Kind, SlateRouter
+from training.streaming.flink.landing import land, record_of
+from training.streaming.flink.plan import PARTS, SUFFIX, Plan
+from training.streaming.flink.schedule import due_ms
+from training.streaming.flink.shards import Shards
+
+SHARDS = 3
+
+
+class Flow:
+    """What Flink does with elements: each to its shard, whose timers fire when both logs have gone past them."""
+
+    def __init__(self, out: Path, *, final: bool = False) -> None:
+        """Writes what the shards say into a job's output."""
+        plan = Plan("the log", settings_toml(CATALOG), LAYOUT.to_strings(), SHARDS)
+        plan.write(str(out))
+        (out / PARTS).mkdir()
+        self.out = out
+        self._shards = Shards(plan, final=final)
+        self._held: list[list[Element]] = [[] for _ in range(2 * SHARDS)]
+        self._history: list[bytes | None] = [None] * (2 * SHARDS)
+        self._timers: set[int] = set()
+        self._files = 0
+
+    def take(self, values: Iterator[tuple[Any, ...]]) -> int:
+        """Takes elements in; returns the time of the last one."""
+        at_ms = 0
+        for value in values:
+            element = Element(*value)
+            at_ms = element.at_ms
+            if element.kind == Kind.TICK:
+                self._timers.update(due_ms(element.at_ms))
+            else:
+                self._held[element.shard].append(element)
+        return at_ms
+
+    def go_on(self, until_ms: int) -> None:
+        """Fires the timers up to a time, a file a moment."""
+        for moment_ms in sorted(moment for moment in self._timers if moment <= until_ms):
+            self._timers.remove(moment_ms)
+            lines = [line for shard in range(2 * SHARDS) for line in self._speak(shard, moment_ms)]
+            self._files += 1
+            (self.out / PARTS / f"part-{self._files}{SUFFIX}").write_text("\n".join(lines) + "\n")
+
+    def _speak(self, shard: int, moment_ms: int) -> list[str]:
+        spoken = self._shards.speak(shard, moment_ms, self._held[shard], self._history[shard])
+        self._held[shard], self._history[shard] = spoken.kept, spoken.history
+        return spoken.lines
+
+    def commit(self) -> list[Committed]:
+        """Makes samples of what there is."""
+        return list(Committer(str(self.out), str(self.out / "hours")).commit())
+
+
+def records(folder: Path, log: Path) -> list[tuple[int, bytes]]:
+    """The records of a log, as they land."""
+    for _ in land(log, str(folder)):
+        pass
+    return [record_of(line) for path in sorted(folder.glob("*")) for line in path.read_text().splitlines()]
+
+
+def closed(logs: ServiceLogs, events: list[Event], hours: float = 6) -> None:
+    """Writes events, and behind them one so much later that all hours are over."""
+    last_ms = max(each.received_ms for each in events)
+    later = event(EventKind.IMPRESSION, "later", last_ms + round(hours * HOUR_MS), "other", "elsewhere")
+    logs.append([*events, later])
+
+
+def run(logs: ServiceLogs, flow: Flow) -> None:
+    """Lets both logs flow in, each by its own time."""
+    events, slates = EventRouter(SHARDS), SlateRouter(SHARDS)
+    served = records(logs.data / "landed slates", logs.served)
+    slates_ms = max((flow.take(slates.route(each)) for each in served), default=0)
+    for each in records(logs.data / "landed events", logs.log):
+        events_ms = flow.take(events.route(each))
+        # A timer fires some time after its moment: what has come by then must not count.
+        flow.go_on(min(events_ms - 1_200_000, slates_ms + 24 * HOUR_MS))
+    flow.go_on(events_ms)
+
+
+@pytest.mark.parametrize("seed", [3, 11, 12])
+def test_the_shards_together_say_what_the_join_of_the_whole_log_says(tmp_path: Path, seed: int) -> None:
+    logs, events = made_up(tmp_path, seed)
+    closed(logs, events)
+    run(logs, flow := Flow(tmp_path / "out"))
+    flow.commit()
+    assert_same(tmp_path / "out" / "hours", batch(logs))
+    found, expected = (read_sample_about(where) for where in (tmp_path / "out" / "hours", tmp_path / "batch"))
+    # The hour of the later event is not over.
+    assert found == replace(expected, log="the log", events=expected.events - 1, last_ms=found.last_ms)
+
+
+def test_last_revisions_alone_are_the_same_samples(tmp_path: Path) -> None:
+    logs, events = made_up(tmp_path, 4)
+    closed(logs, events)
+    run(logs, flow := Flow(tmp_path / "out", final=True))
+    assert {each.revision for each in flow.commit()} == {4}
+    assert_same(tmp_path / "out" / "hours", batch(logs))
+
+
+def test_an_hour_is_there_ten_minutes_after_its_end_and_corrected_each_hour_after_that(tmp_path: Path) -> None:
+    logs, events = made_up(tmp_path, 5)
+    first_end_ms = START_MS + HOUR_MS
+    logs.append([each for each in events if each.received_ms < first_end_ms + 900_000])
+    flow = Flow(tmp_path / "out")
+    run(logs, flow)
+    assert [(each.hour, each.revision) for each in flow.commit() if each.slates] == [(START_MS // HOUR_MS, 1)]
+    assert not read_samples(tmp_path / "out" / "hours").candidates.mask.all()
+
+
+def test_what_is_committed_is_not_written_again(tmp_path: Path) -> None:
+    logs, events = made_up(tmp_path, 6)
+    closed(logs, events)
+    run(logs, flow := Flow(tmp_path / "out"))
+    assert flow.commit()
+    assert flow.commit() == []
+
+
+def test_an_hour_waits_for_all_its_shards(tmp_path: Path) -> None:
+    logs, events = made_up(tmp_path, 7)
+    closed(logs, events)
+    run(logs, flow := Flow(tmp_path / "out", final=True))
+    path = min(path for path in (tmp_path / "out" / PARTS).iterdir() if f"{START_MS // HOUR_MS} 4 " in path.read_text())
+    first, *others = path.read_text().splitlines()
+    path.write_text("\n".join(others) + "\n")
+    assert START_MS // HOUR_MS not in {each.hour for each in flow.commit()}
+    path.write_text("\n".join([first, *others]) + "\n")
+    assert [each.hour for each in flow.commit()] == [START_MS // HOUR_MS]
+
+
+def test_a_damaged_part_is_named(tmp_path: Path) -> None:
+    logs, events = made_up(tmp_path, 8)
+    closed(logs, events)
+    run(logs, flow := Flow(tmp_path / "out"))
+    path = tmp_path / "out" / PARTS / f"part-1{SUFFIX}"
+    path.write_text(path.read_text().replace(" ", "_", 1))
+    with pytest.raises(DataError, match=f"part-1{SUFFIX}, byte 0: expected a part of an hour, received"):
+        flow.commit()
+
+
+def test_an_output_without_a_plan_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"plan\.json: expected the plan of a job"):
+        Committer(str(tmp_path), str(tmp_path / "hours"))
+
+
+def test_a_log_lands_once_however_often_it_is_looked_at(tmp_path: Path) -> None:
+    logs, events = made_up(tmp_path, 9)
+    logs.append(events[:100])
+    assert list(land(logs.log, str(tmp_path / "landed"))) == [(0, 100)]
+    assert list(land(logs.log, str(tmp_path / "landed"))) == []
+    logs.append(events[100:])
+    assert list(land(logs.log, str(tmp_path / "landed"))) == [(100, len(events))]
+    assert [position for position, _ in records(tmp_path / "landed", logs.log)] == list(range(len(events)))
+
+
+def test_visits_are_in_the_order_of_their_beginnings(tmp_path: Path) -> None:
+    logs, events = made_up(tmp_path, 10)
+    closed(logs, events)
+    run(logs, flow := Flow(tmp_path / "out"))
+    flow.commit()
+    times_ms = read_enters(tmp_path / "out" / "hours").time_ms.tolist()
+    assert times_ms == sorted(times_ms)

@@ -1,0 +1,163 @@
+"""Committing: the parts of an hour, once all shards have spoken, as a revision of its samples in Parquet."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+from pyarrow import fs
+
+from training.data.chunks import Chunk
+from training.data.errors import DataError
+from training.data.hours import hours_in, revision_name
+from training.data.join import Labels
+from training.data.locations import locate, reachable
+from training.data.platform import settings_toml
+from training.data.samples import Candidates, Slates
+from training.data.samples_io import SampleAbout, SampleWriter
+from training.heads import HEAD_NAMES
+from training.streaming.flink import rooms, viewers
+from training.streaming.flink.parts import Arrays, PartKey, Side, arrays_of_line, key_of_line
+from training.streaming.flink.plan import PARTS, SUFFIX, Plan
+from training.streaming.flink.schedule import moment_of
+from training.streaming.hourly_samples import Covers, HourlySamples
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """A revision that was written.
+
+    Attributes:
+        hour: Hours since the Unix epoch.
+        revision: Its number.
+        slates: Slates.
+        impressions: Impressions.
+    """
+
+    hour: int
+    revision: int
+    slates: int
+    impressions: int
+
+
+_Line = tuple[str, int, int]
+"""A file, and where in it the line begins and ends, bytes."""
+
+_MOST_KEY = 100
+"""So many bytes hold the key of any part."""
+
+
+class Committer:
+    """Turns what a job has put down into samples; what is there already is left, so that it may be run at any time."""
+
+    def __init__(self, output: str, samples: str) -> None:
+        """Takes a job's output.
+
+        Args:
+            output: URI of it.
+            samples: URI of the samples' folder.
+
+        Raises:
+            DataError: There is no plan in the output.
+        """
+        self._output, self._plan = output, Plan.read(output)
+        self._catalog = self._plan.catalog()
+        self._layout = replace(self._plan.columns(), heads=HEAD_NAMES)
+        self._filesystem, folder = locate(output)
+        self._parts = f"{folder}/{PARTS}"
+        self._samples = HourlySamples(samples)
+        self._begun = bool(hours_in(*locate(samples)))
+
+    def commit(self) -> Iterator[Committed]:
+        """Writes the newest whole revision of each hour, unless it is written.
+
+        Raises:
+            DataError: A part is damaged, or the samples cannot be written.
+        """
+        found: dict[tuple[int, int], dict[tuple[Side, int], _Line]] = {}
+        for key, line in self._lines():
+            found.setdefault((key.hour, key.revision), {})[key.side, key.shard] = line
+        newest = {hour: number for (hour, number), lines in sorted(found.items()) if self._is_whole(lines)}
+        for hour, number in newest.items():
+            if number > self._samples.covers(hour).number:
+                yield from self._write(hour, number, found[hour, number])
+
+    def _is_whole(self, lines: Mapping[tuple[Side, int], _Line]) -> bool:
+        """Whether all shards of both sides have spoken."""
+        return len(lines) == 2 * self._plan.shards
+
+    def _write(self, hour: int, revision: int, lines: Mapping[tuple[Side, int], _Line]) -> Iterator[Committed]:
+        """Writes a revision, unless nothing happened in the hour or no slate has been served so far."""
+        seen = viewers.together([*self._arrays(lines, "viewers")])
+        if not seen.counts.events or (seen.samples is None and not self._begun):
+            return
+        self._begun = True
+        ended, carried = rooms.together([*self._arrays(lines, "rooms")])
+        part, covers = revision_name(hour, revision), Covers(revision, known_ms=moment_of(hour, revision))
+        self._samples.begin(part, covers)
+        writer = SampleWriter(self._samples.uri, self._layout, delays=True, part=part)
+        slates, impressions = 0, 0
+        if seen.samples is not None:
+            slates, impressions = len(seen.samples[0].user), len(seen.samples[1].room)
+            writer.chunk(*_chunk(*seen.samples))
+        writer.enters(seen.enters)
+        writer.rooms(ended)
+        writer.carried(carried)
+        about = self._about(seen.counts, slates, impressions, len(ended.room))
+        writer.finish(about, settings_toml(self._catalog))
+        self._samples.finished(hour, covers)
+        yield Committed(hour, revision, slates, impressions)
+
+    def _about(self, counts: viewers.Counts, slates: int, impressions: int, versions: int) -> SampleAbout:
+        return SampleAbout(
+            log=self._plan.log,
+            importer="",
+            heads=self._layout.heads,
+            lacks=(),
+            fingerprint=self._catalog.fingerprint,
+            first_ms=counts.first_ms,
+            last_ms=counts.last_ms,
+            events=counts.events,
+            slates=slates,
+            candidates=impressions,
+            sampled=0,
+            duplicates=0,
+            late=counts.late,
+            room_versions=versions,
+        )
+
+    def _lines(self) -> Iterator[tuple[PartKey, _Line]]:
+        """All parts that are there, each with its place."""
+        with reachable(self._output):
+            items = self._filesystem.get_file_info(fs.FileSelector(self._parts, allow_not_found=True))
+        for item in sorted(items, key=lambda item: item.path):
+            if item.base_name.endswith(SUFFIX) and not item.base_name.startswith("."):
+                yield from self._lines_of(item.path)
+
+    def _lines_of(self, path: str) -> Iterator[tuple[PartKey, _Line]]:
+        offset = 0
+        with self._filesystem.open_input_file(path) as file:
+            for line in file.read().splitlines():
+                try:
+                    yield key_of_line(line[:_MOST_KEY].decode()), (path, offset, offset + len(line))
+                except (DataError, UnicodeDecodeError) as error:
+                    raise DataError(f"{path}, byte {offset}: {error}") from error
+                offset += len(line) + 1
+
+    def _arrays(self, lines: Mapping[tuple[Side, int], _Line], side: Side) -> Iterator[Arrays]:
+        """The parts of one side, by shard."""
+        for (held, _), (path, offset, end) in sorted(lines.items()):
+            if held == side:
+                with self._filesystem.open_input_file(path) as file:
+                    file.seek(offset)
+                    try:
+                        yield arrays_of_line(file.read(end - offset).decode())
+                    except (DataError, UnicodeDecodeError) as error:
+                        raise DataError(f"{path}, byte {offset}: {error}") from error
+
+
+def _chunk(slates: Slates, held: Candidates) -> tuple[Chunk, Labels]:
+    """Samples as their writer takes them."""
+    if held.delay_s is None:
+        raise DataError("delay_s: expected it in the parts of an hour, found none")
+    event = np.arange(len(held.room), dtype=np.int64)
+    return Chunk(slates, held, event), Labels(event, held.labels, held.mask, held.censored, held.delay_s)

@@ -1,0 +1,83 @@
+"""The job's operators: elements wait in a shard's state until an hour is due, then the shard says what it has of it."""
+
+# PyFlink lives in an environment of its own.
+# pyright: reportMissingImports=false, reportAttributeAccessIssue=false
+from collections.abc import Iterator
+
+from pyflink.common import Types
+from pyflink.datastream import KeyedProcessFunction, RuntimeContext
+from pyflink.datastream.state import ListStateDescriptor, MapStateDescriptor, ValueStateDescriptor
+
+from training.streaming.flink.elements import Element, Kind
+from training.streaming.flink.plan import Plan
+from training.streaming.flink.schedule import due_ms
+from training.streaming.flink.shards import Shards
+
+BYTES = Types.PRIMITIVE_ARRAY(Types.BYTE())
+ELEMENT = Types.TUPLE([Types.INT(), Types.LONG(), Types.LONG(), Types.INT(), BYTES])
+"""An `Element` on its way."""
+
+
+class Hours(KeyedProcessFunction):
+    """Elements wait, and each moment at which hours are due has its timer; keyed by shard."""
+
+    def __init__(self, plan: Plan, *, final: bool) -> None:
+        """Takes what the job makes; with `final`, each hour's last revision alone."""
+        self._text, self._final = plan.text(), final
+
+    def open(self, runtime_context: RuntimeContext) -> None:
+        """Called in the process that runs it."""
+        self._shards = Shards(Plan.from_text(self._text), final=self._final)
+        self._waiting = runtime_context.get_list_state(ListStateDescriptor("waiting", ELEMENT))
+        self._history = runtime_context.get_state(ValueStateDescriptor("history", BYTES))
+
+    def process_element(self, value: tuple[int, int, int, int, bytes], ctx: KeyedProcessFunction.Context) -> None:
+        """Takes an element in."""
+        element = Element(*value)
+        if element.kind != Kind.TICK:
+            self._waiting.add(value)
+            return
+        for moment_ms in due_ms(element.at_ms):
+            ctx.timer_service().register_event_time_timer(moment_ms)
+
+    def on_timer(self, timestamp: int, ctx: KeyedProcessFunction.OnTimerContext) -> Iterator[str]:
+        """Says what the shard has of the hours that are due."""
+        held = [Element(*value) for value in self._waiting.get()]
+        spoken = self._shards.speak(ctx.get_current_key(), timestamp, held, self._history.value())
+        self._waiting.update([tuple(each) for each in spoken.kept])
+        if spoken.history is not None:
+            self._history.update(spoken.history)
+        yield from spoken.lines
+
+
+class InOrder(KeyedProcessFunction):
+    """Puts the records of one log in the order of their positions, as files come in any order; with one key."""
+
+    def __init__(self, first: int) -> None:
+        """Takes the position of the first record."""
+        self._first = first
+
+    def open(self, runtime_context: RuntimeContext) -> None:
+        """Called in the process that runs it."""
+        self._next = runtime_context.get_state(ValueStateDescriptor("next", Types.LONG()))
+        self._early = runtime_context.get_map_state(MapStateDescriptor("early", Types.LONG(), BYTES))
+
+    def process_element(
+        self,
+        value: tuple[int, bytes],
+        ctx: KeyedProcessFunction.Context,  # noqa: ARG002
+    ) -> Iterator[tuple[int, bytes]]:
+        """Lets a record pass when all before it have passed."""
+        position, payload = value
+        expected = self._next.value()
+        expected = self._first if expected is None else expected
+        if position != expected:
+            self._early.put(position, payload)
+            return
+        while payload is not None:
+            yield expected, payload
+            expected += 1
+            payload = self._early.get(expected)
+            if payload is not None:
+                self._early.remove(expected)
+        self._next.update(expected)

@@ -1,0 +1,165 @@
+"""The viewers' side of an hour: slates of which something was seen, and visits; by shard, and put together."""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from feature_service.features.events import MAX_LATENESS_MS, EventKind
+from feature_service.features.layout import Layout
+from feature_service.served.layouts import name_of
+from feature_service.served.slate import SLATES, ServedSlate
+from training.data.chunks import Chunk
+from training.data.event_schema import SCHEMA
+from training.data.hours import HOUR_MS
+from training.data.join import EnterColumns, Extent, Labels
+from training.data.samples import Candidates, Slates
+from training.data.served_impressions import EARLIER_MS
+from training.heads import HEAD_NAMES
+from training.streaming.flink.columns import columns_of, read_columns
+from training.streaming.flink.elements import Element, Kind
+from training.streaming.flink.parts import Arrays
+from training.streaming.hour_join import Hour, enters_in, rows_from_ms, samples_of
+from training.streaming.rows import COLUMNS
+
+_EVERY_KIND = frozenset(map(int, EventKind))
+_LABELS = ("labels", "mask", "censored", "delay_s")
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What happened in an hour.
+
+    Attributes:
+        events: Events.
+        late: Of those, received too late for the records.
+        first_ms: When the first one happened, Unix milliseconds; greater than `last_ms` if none did.
+        last_ms: When the last one did.
+    """
+
+    events: int
+    late: int
+    first_ms: int
+    last_ms: int
+
+
+class ViewerShard:
+    """What a shard does with its elements."""
+
+    def __init__(self, layout: Layout) -> None:
+        """Takes the columns of the samples; slates with others are left out."""
+        self._layout, self._layout_name = layout, name_of(layout)
+
+    def arrays(self, elements: Sequence[Element], number: int, known_ms: int) -> Arrays:
+        """An hour as of a moment.
+
+        Args:
+            elements: Of the shard, those of the hour and of the time before and after that matters to it.
+            number: Hours since the Unix epoch.
+            known_ms: The moment, Unix milliseconds: what was received later is left out.
+        """
+        known = sorted((each for each in elements if each.at_ms < known_ms), key=lambda each: each.number)
+        hour = Hour(
+            number=number,
+            rows=_rows([each for each in known if each.kind != Kind.SLATE], rows_from_ms(number)),
+            extent=Extent(known_ms, _EVERY_KIND),
+            slates=_slates([each for each in known if each.kind == Kind.SLATE], number),
+            layout_name=self._layout_name,
+            layout=self._layout,
+        )
+        return dict(_flat(hour))
+
+
+def is_needed(element: Element, hour: int) -> bool:
+    """Whether an element matters to an hour or a later one."""
+    return element.time_ms >= (_slates_from_ms(hour) if element.kind == Kind.SLATE else rows_from_ms(hour))
+
+
+def _slates_from_ms(hour: int) -> int:
+    return hour * HOUR_MS - EARLIER_MS
+
+
+def _slates(elements: Sequence[Element], hour: int) -> Iterator[ServedSlate]:
+    """Those of an hour, and of the time before that matters to it, by their clocks."""
+    near = [each for each in elements if _slates_from_ms(hour) <= each.at_ms < (hour + 1) * HOUR_MS]
+    return (SLATES.from_bytes(each.payload) for each in sorted(near, key=lambda each: each.at_ms))
+
+
+def _rows(events: Sequence[Element], from_ms: int) -> pa.Table:
+    """The events that happened from a time on, as `Rows.since`, and which of them count here: column `own`, bool."""
+    values = [json.loads(each.payload) for each in events]
+    columns = list(zip(*values, strict=True)) or [()] * len(COLUMNS)
+    arrays = [pa.array(column, SCHEMA.field(name).type) for name, column in zip(COLUMNS, columns, strict=True)]
+    own = pa.array([each.kind == Kind.EVENT for each in events], pa.bool_())
+    table = pa.table([*arrays, own], [*COLUMNS, "own"])
+    return table.filter(pa.array(table["time_ms"].to_numpy() >= from_ms))
+
+
+def _flat(hour: Hour) -> Iterator[tuple[str, NDArray[Any]]]:
+    """What the shard has of an hour; no slates and candidates where there are none."""
+    yield "counts", _counts(hour)
+    yield from columns_of("enters", [enters_in(hour)])
+    found = list(samples_of(hour, HEAD_NAMES))
+    if found:
+        yield from columns_of("slates", [chunk.slates for chunk, _ in found])
+        yield from columns_of("candidates", [_labelled(chunk, labels) for chunk, labels in found])
+
+
+def _labelled(chunk: Chunk, labels: Labels) -> Candidates:
+    return replace(chunk.candidates, **{name: getattr(labels, name) for name in _LABELS})
+
+
+def _counts(hour: Hour) -> NDArray[np.int64]:
+    rows = hour.rows.filter(pa.array(hour.happened & hour.rows["own"].to_numpy()))
+    times_ms, received_ms = rows["time_ms"].to_numpy(), rows["received_ms"].to_numpy()
+    late = int((received_ms - times_ms > MAX_LATENESS_MS).sum())
+    first_ms, last_ms = times_ms.min(initial=hour.end_ms), times_ms.max(initial=hour.start_ms)
+    return np.array([rows.num_rows, late, first_ms, last_ms], np.int64)
+
+
+@dataclass(frozen=True, slots=True)
+class Viewers:
+    """The viewers' side of an hour, of all shards.
+
+    Attributes:
+        counts: What happened.
+        enters: The visits that began.
+        samples: The slates in the order of their clocks, those of one moment by viewer; None without any.
+    """
+
+    counts: Counts
+    enters: EnterColumns
+    samples: tuple[Slates, Candidates] | None
+
+
+def together(parts: Sequence[Arrays]) -> Viewers:
+    """Puts the parts of an hour together, whose order does not matter."""
+    counts = np.array([part["counts"] for part in parts])
+    events, late = counts[:, :2].sum(axis=0).tolist()
+    enters = EnterColumns(**read_columns("enters", parts))
+    order = np.lexsort((enters.room, enters.user, enters.time_ms))
+    return Viewers(
+        Counts(events, late, int(counts[:, 2].min()), int(counts[:, 3].max())),
+        EnterColumns(**{each.name: getattr(enters, each.name)[order] for each in fields(enters)}),
+        _samples([part for part in parts if "slates.user" in part]),
+    )
+
+
+def _samples(parts: Sequence[Arrays]) -> tuple[Slates, Candidates] | None:
+    if not parts:
+        return None
+    before = np.cumsum([0, *(len(part["slates.user"]) for part in parts)])
+    moved = [
+        {**part, "candidates.slate": part["candidates.slate"] + first}
+        for part, first in zip(parts, before.tolist(), strict=False)
+    ]
+    slates, candidates = Slates(**read_columns("slates", moved)), Candidates(**read_columns("candidates", moved))
+    order = np.lexsort((slates.user, slates.time_ms))
+    place = np.empty(len(order), np.int32)
+    place[order] = np.arange(len(order))
+    candidates = replace(candidates, slate=place[candidates.slate])
+    return slates.take(order), candidates.take(np.argsort(candidates.slate, kind="stable"))
