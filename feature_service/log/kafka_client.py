@@ -17,6 +17,17 @@ PROPERTIES_VARIABLE = "ONAIR_KAFKA_PROPERTIES"
 """Names a file of further properties of the client (librdkafka's), a `name=value` a line: TLS, users and passwords."""
 
 
+_READING = {
+    "group.id": "onair",  # The client wants a name, though no group is ever joined.
+    "enable.auto.commit": False,
+    "auto.offset.reset": "error",
+    "isolation.level": "read_uncommitted",
+    "enable.partition.eof": True,
+    "check.crcs": True,
+    "fetch.wait.max.ms": 100,  # The end of a connection waits for its last answer.
+}
+
+
 def load_kafka() -> Any:
     """The client library; only who keeps the log in Kafka needs it.
 
@@ -72,10 +83,8 @@ class KafkaClients:
         Raises:
             LogError: A property does not exist.
         """
-        reading = {"group.id": "onair", "enable.auto.commit": False, "auto.offset.reset": "error"}
-        exact = {"isolation.level": "read_uncommitted", "enable.partition.eof": True, "check.crcs": True}
         with self.told():
-            return self.library.Consumer(self._options | reading | exact)
+            return self.library.Consumer(self._options | _READING)
 
     def producer(self, options: dict[str, Any]) -> Any:
         """A client that writes.

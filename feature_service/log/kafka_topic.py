@@ -17,6 +17,7 @@ from feature_service.log.kafka_client import ANSWER_S, KafkaClients, reason
 from feature_service.log.protocol import LogError
 
 _BATCH = 500
+_WAIT_S = 0.2
 _DAY_MS = 86_400_000
 
 
@@ -154,11 +155,12 @@ class KafkaReader:
         Raises:
             LogError: The topic cannot be read, does not have the position any more, or holds something else.
         """
-        end = self._end()
+        end, silent_s = self._end(), 0.0
         while self._position < end:
             with self._clients.told():
-                messages = self._consumer.consume(min(_BATCH, end - self._position), ANSWER_S)
-            if not messages:
+                messages = self._consumer.consume(min(_BATCH, end - self._position), _WAIT_S)
+            silent_s = 0.0 if messages else silent_s + _WAIT_S
+            if silent_s > ANSWER_S:
                 raise LogError(f"{self._clients}: expected events up to position {end}, received no answer")
             for message in messages:
                 if self._is_event(message):
