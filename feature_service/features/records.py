@@ -151,6 +151,10 @@ class Table:
         rows = np.fromiter(self._rows.values(), np.intp, len(self._rows))
         return self._records[rows[np.argsort(keys)]]
 
+    def select(self, keys: Iterable[int]) -> NDArray[np.void]:
+        """A copy of the records of some keys, of those that have one, in their order, [n]."""
+        return self._records[[self._rows[key] for key in keys if key in self._rows]]
+
     def dump(self) -> bytes:
         """The bytes of all records, one behind the other, in no order that means anything."""
         held = self._records[1 : self._used]

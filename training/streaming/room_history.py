@@ -1,6 +1,6 @@
 """The history of rooms: what each was like from when to when, followed along a log, and saved on the way."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -65,6 +65,11 @@ class RoomHistory:
             builder.build([version for version in known if start_ms <= version.stop_ms < end_ms]),
             builder.build([version for version in known if version.start_ms < end_ms <= version.stop_ms]),
         )
+
+    def records(self, rooms: Iterable[int], streamers: Iterable[int]) -> tuple[NDArray[np.void], NDArray[np.void]]:
+        """The records of rooms and of streamers by their keys, as after the events so far, of those that have one."""
+        state = self._followed.state
+        return state.rooms.select(rooms), state.streamers.select(streamers)
 
     def forget(self, before_ms: int) -> None:
         """Lets go of the versions that ended before a time."""

@@ -5,7 +5,6 @@ streamers are each spread over shards, and a shard does for its hours what the e
 shards a side, those of viewers are 0 to n − 1, those of streamers n to 2n − 1.
 """
 
-import json
 from collections.abc import Iterator
 from enum import IntEnum
 from typing import Any, NamedTuple
@@ -16,10 +15,8 @@ from feature_service.log.codec import EVENTS
 from feature_service.served.slate import SLATES
 from training.data.hours import HOUR_MS
 from training.data.sources import order_ms
-from training.streaming.rows import COLUMNS
 
 _ENDS = (EventKind.ROOM_ENDED, EventKind.ROOM_BLOCKED)
-_TIME = COLUMNS.index("time_ms")
 
 
 class Kind(IntEnum):
@@ -39,19 +36,16 @@ class Element(NamedTuple):
         at_ms: The stream's time: when an event was received or a slate served, Unix milliseconds.
         number: Position in its log.
         kind: Of `Kind`.
-        payload: An event's or a slate's bytes; for viewers' shards, an event is a JSON list of `COLUMNS`.
+        time_ms: When an event happened, as its sender has it, or a slate was served.
+        payload: An event's or a slate's bytes.
     """
 
     shard: int
     at_ms: int
     number: int
     kind: int
+    time_ms: int
     payload: bytes
-
-    @property
-    def time_ms(self) -> int:
-        """When it happened, of a viewers' shard's."""
-        return self.at_ms if self.kind == Kind.SLATE else json.loads(self.payload)[_TIME]
 
 
 class EventRouter:
@@ -71,19 +65,19 @@ class EventRouter:
         at_ms = order_ms(event)
         if at_ms // HOUR_MS > self._hour:
             self._hour = at_ms // HOUR_MS
-            yield from (tuple(Element(shard, at_ms, 0, Kind.TICK, b"")) for shard in range(2 * self._shards))
+            yield from (tuple(Element(shard, at_ms, 0, Kind.TICK, at_ms, b"")) for shard in range(2 * self._shards))
         yield from map(tuple, self._elements(number, at_ms, event, payload))
 
     def _elements(self, number: int, at_ms: int, event: Event, payload: bytes) -> Iterator[Element]:
         """For the shards of its viewer and its streamer, and for all viewers if a room ends."""
-        columns = json.dumps([getattr(event, name) for name in COLUMNS]).encode()
         home = key_of("user", event.user_id or event.room_id or event.streamer_id) % self._shards
-        yield Element(home, at_ms, number, Kind.EVENT, columns)
+        element = Element(home, at_ms, number, Kind.EVENT, event.time_ms, payload)
+        yield element
         if event.kind in _ENDS:
             others = (shard for shard in range(self._shards) if shard != home)
-            yield from (Element(shard, at_ms, number, Kind.END, columns) for shard in others)
+            yield from (element._replace(shard=shard, kind=Kind.END) for shard in others)
         if owner := event.streamer_id or event.room_id:
-            yield Element(self._shards + key_of("streamer", owner) % self._shards, at_ms, number, Kind.EVENT, payload)
+            yield element._replace(shard=self._shards + key_of("streamer", owner) % self._shards)
 
 
 class SlateRouter:
@@ -97,4 +91,5 @@ class SlateRouter:
         """The element of a record, which is its position and payload."""
         number, payload = record
         slate = SLATES.from_bytes(payload)
-        yield tuple(Element(key_of("user", slate.user_id) % self._shards, slate.served_ms, number, Kind.SLATE, payload))
+        shard, at_ms = key_of("user", slate.user_id) % self._shards, slate.served_ms
+        yield tuple(Element(shard, at_ms, number, Kind.SLATE, at_ms, payload))

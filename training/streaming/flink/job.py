@@ -10,6 +10,7 @@ ever are the same job. Parts are put down exactly once, and `python -m training 
 import argparse
 import json
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from pyflink.common import Configuration, Duration, Encoder, Row, Types, WatermarkStrategy
@@ -31,7 +32,7 @@ from training.data.locations import locate
 from training.data.platform import settings_toml
 from training.streaming.flink.elements import EventRouter, SlateRouter
 from training.streaming.flink.landing import landed, record_of
-from training.streaming.flink.operators import BYTES, ELEMENT, Hours, InOrder
+from training.streaming.flink.operators import BYTES, ELEMENT, RECORDS, Hours, InOrder
 from training.streaming.flink.plan import PARTS, SUFFIX, Plan
 
 RECORD = Types.TUPLE([Types.LONG(), BYTES])
@@ -71,6 +72,7 @@ def main() -> None:
         Hours(plan, final=arguments.batch), Types.STRING()
     )
     parts.sink_to(_sink(f"{arguments.out}/{PARTS}"))
+    parts.get_side_output(RECORDS).sink_to(_sink(f"{arguments.out}/{RECORDS.tag_id}"))
     environment.execute(f"onair hours of {arguments.events}")
 
 
@@ -85,7 +87,7 @@ def plan_of(arguments: argparse.Namespace) -> Plan:
 class _ByClock(TimestampAssigner):
     """An element's time is the stream's."""
 
-    def extract_timestamp(self, value: tuple[int, int, int, int, bytes], record_timestamp: int) -> int:  # noqa: ARG002
+    def extract_timestamp(self, value: tuple[Any, ...], record_timestamp: int) -> int:  # noqa: ARG002
         """Unix milliseconds."""
         return value[1]
 

@@ -3,9 +3,10 @@
 # PyFlink lives in an environment of its own.
 # pyright: reportMissingImports=false, reportAttributeAccessIssue=false
 from collections.abc import Iterator
+from typing import Any
 
 from pyflink.common import Types
-from pyflink.datastream import KeyedProcessFunction, RuntimeContext
+from pyflink.datastream import KeyedProcessFunction, OutputTag, RuntimeContext
 from pyflink.datastream.state import ListStateDescriptor, MapStateDescriptor, ValueStateDescriptor
 
 from training.streaming.flink.elements import Element, Kind
@@ -14,8 +15,10 @@ from training.streaming.flink.schedule import due_ms
 from training.streaming.flink.shards import Shards
 
 BYTES = Types.PRIMITIVE_ARRAY(Types.BYTE())
-ELEMENT = Types.TUPLE([Types.INT(), Types.LONG(), Types.LONG(), Types.INT(), BYTES])
+ELEMENT = Types.TUPLE([Types.INT(), Types.LONG(), Types.LONG(), Types.INT(), Types.LONG(), BYTES])
 """An `Element` on its way."""
+RECORDS = OutputTag("records", Types.STRING())
+"""Beside the parts of hours: the records that have changed."""
 
 
 class Hours(KeyedProcessFunction):
@@ -31,7 +34,7 @@ class Hours(KeyedProcessFunction):
         self._waiting = runtime_context.get_list_state(ListStateDescriptor("waiting", ELEMENT))
         self._history = runtime_context.get_state(ValueStateDescriptor("history", BYTES))
 
-    def process_element(self, value: tuple[int, int, int, int, bytes], ctx: KeyedProcessFunction.Context) -> None:
+    def process_element(self, value: tuple[Any, ...], ctx: KeyedProcessFunction.Context) -> None:
         """Takes an element in."""
         element = Element(*value)
         if element.kind != Kind.TICK:
@@ -40,14 +43,16 @@ class Hours(KeyedProcessFunction):
         for moment_ms in due_ms(element.at_ms):
             ctx.timer_service().register_event_time_timer(moment_ms)
 
-    def on_timer(self, timestamp: int, ctx: KeyedProcessFunction.OnTimerContext) -> Iterator[str]:
+    def on_timer(
+        self, timestamp: int, ctx: KeyedProcessFunction.OnTimerContext
+    ) -> Iterator[str | tuple[OutputTag, str]]:
         """Says what the shard has of the hours that are due."""
         held = [Element(*value) for value in self._waiting.get()]
         spoken = self._shards.speak(ctx.get_current_key(), timestamp, held, self._history.value())
         self._waiting.update([tuple(each) for each in spoken.kept])
-        if spoken.history is not None:
-            self._history.update(spoken.history)
-        yield from spoken.lines
+        self._history.update(spoken.history)
+        yield RECORDS, spoken.records
+        yield from spoken.parts
 
 
 class InOrder(KeyedProcessFunction):

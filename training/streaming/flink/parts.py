@@ -2,7 +2,7 @@
 
 import base64
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from io import BytesIO
 from typing import Any, Literal
 
@@ -32,11 +32,26 @@ class PartKey:
     shard: int
 
 
-def to_line(key: PartKey, arrays: Arrays) -> str:
+@dataclass(frozen=True, slots=True)
+class RecordsKey:
+    """Which records: those of a shard that have changed.
+
+    Attributes:
+        moment_ms: As of when, Unix milliseconds.
+        side: Whose shard it is.
+        shard: Which one.
+    """
+
+    moment_ms: int
+    side: Side
+    shard: int
+
+
+def to_line(key: PartKey | RecordsKey, arrays: Arrays) -> str:
     """A line of text without its end: the key, a tab, and the arrays in base64."""
     data = BytesIO()
     np.savez_compressed(data, allow_pickle=False, **arrays)
-    head = f"{key.hour} {key.revision} {key.side} {key.shard}"
+    head = " ".join(str(getattr(key, each.name)) for each in fields(key))
     return f"{head}\t{base64.b64encode(data.getvalue()).decode()}"
 
 

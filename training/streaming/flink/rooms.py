@@ -1,18 +1,19 @@
 """The rooms' side of an hour: what rooms were like from when to when; by shard, and put together."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from io import BytesIO
 
 import numpy as np
 
 from feature_service.features.catalog import Catalog
 from feature_service.features.layout import Layout
+from feature_service.features.schema import key_of
 from feature_service.log.codec import EVENTS
 from training.data.hours import HOUR_MS
 from training.data.samples import RoomVersions
 from training.streaming.flink.columns import columns_of, read_columns
 from training.streaming.flink.elements import Element
 from training.streaming.flink.parts import Arrays
+from training.streaming.flink.records import from_state, to_state
 from training.streaming.room_history import RoomHistory
 
 
@@ -28,18 +29,27 @@ class RoomShard:
             state: What `state` of the shard said before, perhaps under another catalogue; None = nothing so far.
         """
         self._layout, self._history = layout, RoomHistory(catalog)
+        self._rooms: set[int] = set()
+        self._streamers: set[int] = set()
         if state is not None:
-            with np.load(BytesIO(state)) as held:
-                self._history.restore(dict(held))
+            self._history.restore(from_state(state))
 
     def lead(self, elements: Iterable[Element]) -> None:
-        """Takes in events, in the order of the log."""
-        for each in sorted(elements, key=lambda each: each.number):
-            self._history.apply(EVENTS.from_bytes(each.payload))
+        """Takes in events, which are in the order of the log."""
+        for each in elements:
+            event = EVENTS.from_bytes(each.payload)
+            self._history.apply(event)
+            self._rooms.add(key_of("room", event.room_id))
+            self._streamers.add(key_of("streamer", event.streamer_id))
 
     def arrays(self, number: int) -> Arrays:
         """An hour (since the Unix epoch) as it is known by now."""
         return dict(self._flat(number))
+
+    def records(self) -> Arrays:
+        """The records that events have changed: `rooms` and `streamers`, structured, by ascending key."""
+        rooms, streamers = self._history.records(sorted(self._rooms), sorted(self._streamers))
+        return {"rooms": rooms, "streamers": streamers}
 
     def forget(self, before: int) -> None:
         """Lets go of what the hours from one on do not need."""
@@ -47,9 +57,7 @@ class RoomShard:
 
     def state(self) -> bytes:
         """What to take up the history from."""
-        data = BytesIO()
-        np.savez(data, allow_pickle=False, **self._history.arrays())
-        return data.getvalue()
+        return to_state(self._history.arrays())
 
     def _flat(self, number: int) -> Iterator[tuple[str, np.ndarray]]:
         ended, carried = self._history.of(number * HOUR_MS, (number + 1) * HOUR_MS, self._layout)

@@ -3,12 +3,18 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from training.streaming.flink.elements import Element
-from training.streaming.flink.parts import PartKey, to_line
+import numpy as np
+
+from feature_service.log.codec import EVENTS
+from training.streaming.flink.elements import Element, Kind
+from training.streaming.flink.parts import PartKey, RecordsKey, to_line
 from training.streaming.flink.plan import Plan
+from training.streaming.flink.records import ViewerRecords, from_state, to_state
 from training.streaming.flink.rooms import RoomShard
 from training.streaming.flink.schedule import Due, oldest_open, revisions_at
 from training.streaming.flink.viewers import ViewerShard, is_needed
+
+_AS_OF = "as_of_ms"
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,14 +22,16 @@ class Spoken:
     """What a shard leaves behind a moment.
 
     Attributes:
-        lines: Its parts of the hours that are due.
+        parts: Lines: its parts of the hours that are due.
+        records: A line: the records that have changed since the moment before.
         kept: The elements that later hours need too.
-        history: The history of its rooms, of a streamers' shard.
+        history: Its records, and of streamers' rooms what they were like.
     """
 
-    lines: list[str]
+    parts: list[str]
+    records: str
     kept: list[Element]
-    history: bytes | None = None
+    history: bytes
 
 
 class Shards:
@@ -44,23 +52,38 @@ class Shards:
             held: Its elements.
             history: As of the moment before; None = there was none.
         """
-        due = list(revisions_at(now_ms, final=self._final))
+        due, held = list(revisions_at(now_ms, final=self._final)), sorted(held, key=lambda each: each.number)
         if shard < self._shards:
-            return self._of_viewers(shard, now_ms, held, due)
+            return self._of_viewers(shard, now_ms, held, due, history)
         return self._of_rooms(shard - self._shards, now_ms, held, due, history)
 
-    def _of_viewers(self, shard: int, now_ms: int, held: Sequence[Element], due: Sequence[Due]) -> Spoken:
-        lines = [
-            to_line(PartKey(hour, revision, "viewers", shard), self._viewers.arrays(held, hour, now_ms))
-            for hour, revision in due
-        ]
-        return Spoken(lines, [each for each in held if is_needed(each, oldest_open(now_ms))])
+    def _of_viewers(
+        self, shard: int, now_ms: int, held: Sequence[Element], due: Sequence[Due], history: bytes | None
+    ) -> Spoken:
+        before = from_state(history) if history is not None else None
+        as_of_ms = int(before[_AS_OF]) if before else 0
+        records = ViewerRecords(self._catalog, before)
+        records.lead(
+            EVENTS.from_bytes(each.payload)
+            for each in held
+            if each.kind == Kind.EVENT and as_of_ms <= each.at_ms < now_ms
+        )
+        return Spoken(
+            [
+                to_line(PartKey(hour, revision, "viewers", shard), self._viewers.arrays(held, hour, now_ms))
+                for hour, revision in due
+            ],
+            to_line(RecordsKey(now_ms, "viewers", shard), records.changed()),
+            [each for each in held if each.at_ms >= now_ms or is_needed(each, oldest_open(now_ms))],
+            to_state({**records.all(), _AS_OF: np.array(now_ms, np.int64)}),
+        )
 
     def _of_rooms(
         self, shard: int, now_ms: int, held: Sequence[Element], due: Sequence[Due], history: bytes | None
     ) -> Spoken:
         rooms = RoomShard(self._catalog, self._layout, history)
         rooms.lead(each for each in held if each.at_ms < now_ms)
-        lines = [to_line(PartKey(hour, revision, "rooms", shard), rooms.arrays(hour)) for hour, revision in due]
+        parts = [to_line(PartKey(hour, revision, "rooms", shard), rooms.arrays(hour)) for hour, revision in due]
         rooms.forget(oldest_open(now_ms))
-        return Spoken(lines, [each for each in held if each.at_ms >= now_ms], rooms.state())
+        records = to_line(RecordsKey(now_ms, "rooms", shard), rooms.records())
+        return Spoken(parts, records, [each for each in held if each.at_ms >= now_ms], rooms.state())

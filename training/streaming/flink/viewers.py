@@ -1,6 +1,5 @@
 """The viewers' side of an hour: slates of which something was seen, and visits; by shard, and put together."""
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
@@ -11,10 +10,10 @@ from numpy.typing import NDArray
 
 from feature_service.features.events import MAX_LATENESS_MS, EventKind
 from feature_service.features.layout import Layout
+from feature_service.log.codec import EVENTS
 from feature_service.served.layouts import name_of
 from feature_service.served.slate import SLATES, ServedSlate
 from training.data.chunks import Chunk
-from training.data.event_schema import SCHEMA
 from training.data.hours import HOUR_MS
 from training.data.join import EnterColumns, Extent, Labels
 from training.data.samples import Candidates, Slates
@@ -24,7 +23,7 @@ from training.streaming.flink.columns import columns_of, read_columns
 from training.streaming.flink.elements import Element, Kind
 from training.streaming.flink.parts import Arrays
 from training.streaming.hour_join import Hour, enters_in, rows_from_ms, samples_of
-from training.streaming.rows import COLUMNS
+from training.streaming.rows import Rows
 
 _EVERY_KIND = frozenset(map(int, EventKind))
 _LABELS = ("labels", "mask", "censored", "delay_s")
@@ -58,11 +57,11 @@ class ViewerShard:
         """An hour as of a moment.
 
         Args:
-            elements: Of the shard, those of the hour and of the time before and after that matters to it.
+            elements: Of the shard, in the order of the logs, those of the hour and of the time that matters to it.
             number: Hours since the Unix epoch.
             known_ms: The moment, Unix milliseconds: what was received later is left out.
         """
-        known = sorted((each for each in elements if each.at_ms < known_ms), key=lambda each: each.number)
+        known = [each for each in elements if each.at_ms < known_ms]
         hour = Hour(
             number=number,
             rows=_rows([each for each in known if each.kind != Kind.SLATE], rows_from_ms(number)),
@@ -91,12 +90,10 @@ def _slates(elements: Sequence[Element], hour: int) -> Iterator[ServedSlate]:
 
 def _rows(events: Sequence[Element], from_ms: int) -> pa.Table:
     """The events that happened from a time on, as `Rows.since`, and which of them count here: column `own`, bool."""
-    values = [json.loads(each.payload) for each in events]
-    columns = list(zip(*values, strict=True)) or [()] * len(COLUMNS)
-    arrays = [pa.array(column, SCHEMA.field(name).type) for name, column in zip(COLUMNS, columns, strict=True)]
-    own = pa.array([each.kind == Kind.EVENT for each in events], pa.bool_())
-    table = pa.table([*arrays, own], [*COLUMNS, "own"])
-    return table.filter(pa.array(table["time_ms"].to_numpy() >= from_ms))
+    rows, own = Rows(from_ms), [each.kind == Kind.EVENT for each in events if each.time_ms >= from_ms]
+    for each in events:
+        rows.offer(each.number, EVENTS.from_bytes(each.payload))
+    return rows.since(from_ms).append_column("own", pa.array(own, pa.bool_()))
 
 
 def _flat(hour: Hour) -> Iterator[tuple[str, NDArray[Any]]]:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from feature_service.features.events import Event, EventKind
@@ -14,14 +15,16 @@ from training.data.errors import DataError
 from training.data.hours import HOUR_MS
 from training.data.platform import settings_toml
 from training.data.samples_io import read_enters, read_sample_about, read_samples
+from training.data.service_log import FollowedState, read_events
 from training.streaming.flink.committing import Committed, Committer
 from training.streaming.flink.elements import Element, EventRouter, Kind, SlateRouter
 from training.streaming.flink.landing import land, record_of
+from training.streaming.flink.parts import arrays_of_line
 from training.streaming.flink.plan import PARTS, SUFFIX, Plan
 from training.streaming.flink.schedule import due_ms
 from training.streaming.flink.shards import Shards
 
-SHARDS = 3
+SHARDS = 2
 
 
 class Flow:
@@ -38,6 +41,7 @@ class Flow:
         self._history: list[bytes | None] = [None] * (2 * SHARDS)
         self._timers: set[int] = set()
         self._files = 0
+        self.records: list[str] = []
 
     def take(self, values: Iterator[tuple[Any, ...]]) -> int:
         """Takes elements in; returns the time of the last one."""
@@ -62,7 +66,8 @@ class Flow:
     def _speak(self, shard: int, moment_ms: int) -> list[str]:
         spoken = self._shards.speak(shard, moment_ms, self._held[shard], self._history[shard])
         self._held[shard], self._history[shard] = spoken.kept, spoken.history
-        return spoken.lines
+        self.records.append(spoken.records)
+        return spoken.parts
 
     def commit(self) -> list[Committed]:
         """Makes samples of what there is."""
@@ -95,6 +100,19 @@ def run(logs: ServiceLogs, flow: Flow) -> None:
     flow.go_on(events_ms)
 
 
+def newest(lines: list[str]) -> dict[str, dict[Any, bytes]]:
+    """The newest records of lines, by their table and key."""
+    found: dict[str, dict[Any, bytes]] = {name: {} for name in ("users", "pairs", "rooms", "streamers")}
+    for line in lines:
+        arrays = arrays_of_line(line)
+        owners = arrays.get("pair_users", np.zeros(0, np.int64)).tolist()
+        for name in {*found} & {*arrays}:
+            keys = arrays[name]["key"].tolist()
+            keys = zip(owners, keys, strict=True) if name == "pairs" else keys
+            found[name].update(zip(keys, (record.tobytes() for record in arrays[name]), strict=True))
+    return found
+
+
 @pytest.mark.parametrize("seed", [3, 11, 12])
 def test_the_shards_together_say_what_the_join_of_the_whole_log_says(tmp_path: Path, seed: int) -> None:
     logs, events = made_up(tmp_path, seed)
@@ -105,6 +123,28 @@ def test_the_shards_together_say_what_the_join_of_the_whole_log_says(tmp_path: P
     found, expected = (read_sample_about(where) for where in (tmp_path / "out" / "hours", tmp_path / "batch"))
     # The hour of the later event is not over.
     assert found == replace(expected, log="the log", events=expected.events - 1, last_ms=found.last_ms)
+
+
+def test_the_records_are_those_of_a_service(tmp_path: Path) -> None:
+    logs, events = made_up(tmp_path, 13)
+    closed(logs, events)
+    run(logs, flow := Flow(tmp_path / "out"))
+    service = FollowedState(CATALOG)
+    for _, each in read_events(logs.log):
+        if each.event_id != "later":
+            service.apply(each)
+    found = newest(flow.records)
+    pairs = {(user, record["key"]): record for user, table in service.state.pairs.items() for record in table.all()}
+    expected = {
+        "users": {record["key"]: record for record in service.state.users.all()},
+        "streamers": {record["key"]: record for record in service.state.streamers.all()},
+        "pairs": pairs,
+    }
+    for name, records in expected.items():
+        assert found[name] == {key: record.tobytes() for key, record in records.items()}, name
+    rooms = service.state.rooms.all()
+    assert len(rooms)
+    assert all(found["rooms"][record["key"]] == record.tobytes() for record in rooms)
 
 
 def test_last_revisions_alone_are_the_same_samples(tmp_path: Path) -> None:
