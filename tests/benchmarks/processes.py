@@ -43,7 +43,11 @@ class ServiceProcess:
 
 @contextmanager
 def running_service(
-    folder: Path, data: Path, targets: Sequence[str] = (), settings: str = SETTINGS
+    folder: Path,
+    data: Path,
+    targets: Sequence[str] = (),
+    settings: str = SETTINGS,
+    arguments: Sequence[str] = (),
 ) -> Generator[ServiceProcess]:
     """Runs `python -m feature_service serve` on a free port.
 
@@ -52,6 +56,7 @@ def running_service(
         data: Its data folder.
         targets: Model servers.
         settings: The text of its settings file.
+        arguments: Further arguments of `serve`.
 
     Raises:
         RuntimeError: It did not start; with the end of its log.
@@ -61,7 +66,7 @@ def running_service(
     settings_file.write_text(settings)
     port_file.unlink(missing_ok=True)
     command = [sys.executable, "-m", "feature_service", "serve", "--address", "127.0.0.1:0", "--data", str(data)]
-    command += ["--settings", str(settings_file), "--port-file", str(port_file)]
+    command += ["--settings", str(settings_file), "--port-file", str(port_file), *arguments]
     for target in targets:
         command += ["--model-server", target]
     started_s = time.monotonic()

@@ -126,6 +126,23 @@ def _stores(numbers: Numbers) -> Iterator[str]:
         )
 
 
+def _visible(numbers: Numbers) -> Iterator[str]:
+    yield (
+        f"Visible: from a viewer's report until the answers show it, at {numbers['rate']:,} events/s; "
+        f"{numbers['rooms']:,} live rooms, {numbers['viewers']:,} viewers"
+    )
+    yield (
+        f"{'store':>8}{'answering':>11}{'events/s':>10}{'changes':>9}{'p50 ms':>8}{'p99 ms':>8}{'most ms':>9}"
+        f"{'writer, cores':>15}{'replicas':>10}"
+    )
+    for each in numbers["stores"]:
+        yield (
+            f"{each['store']:>8}{each['answering']:11}{each['events_per_s']:10,.0f}{each['changes']:9,}"
+            f"{each['p50_ms']:8.0f}{each['p99_ms']:8.0f}{each['most_ms']:9.0f}{each['writer_cores']:15.2f}"
+            f"{each['replicas_cores']:10.2f}"
+        )
+
+
 _TABLES: Mapping[str, Callable[[Numbers], Iterator[str]]] = MappingProxyType(
     {
         "recommend": _recommend,
@@ -135,5 +152,6 @@ _TABLES: Mapping[str, Callable[[Numbers], Iterator[str]]] = MappingProxyType(
         "replay": _replay,
         "start": _start,
         "stores": _stores,
+        "visible": _visible,
     }
 )

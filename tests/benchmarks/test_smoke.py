@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.benchmarks import __main__ as benchmarks
-from tests.benchmarks import channels, index, recommend, replay, served, start, stores
+from tests.benchmarks import channels, index, recommend, replay, served, start, stores, visible
 from tests.benchmarks.table import lines
 from tests.benchmarks.world import Size
 from tests.feature_service.redis_process import needs_redis
@@ -88,10 +88,19 @@ def test_both_stores_are_measured_with_the_same_records(tmp_path: Path) -> None:
     assert all(each["changed"] == 15 for each in found)
 
 
+@pytest.mark.slow
+@needs_redis
+def test_what_viewers_do_is_timed_until_one_process_and_two_replicas_show_it(tmp_path: Path) -> None:
+    plan = visible.Plan(rooms=10, viewers=20, rate=100, seconds=0.5)
+    found = visible.measure(plan, tmp_path, _quiet)
+    _check("visible", found)
+    assert [(each["store"], each["answering"]) for each in found["stores"]] == [("SQLite", 1), ("Redis", 2)]
+
+
 def test_an_unknown_part_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="2"):
         benchmarks.main(["recomend"])
     assert (
-        "part: expected one of recommend, served, index, channels, replay, start, stores, received 'recomend'"
+        "part: expected one of recommend, served, index, channels, replay, start, stores, visible, received 'recomend'"
         in capsys.readouterr().err
     )
