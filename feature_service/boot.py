@@ -19,6 +19,7 @@ from feature_service.log.local import LocalLog
 from feature_service.log.opening import LOG_FOLDER, claim_log, open_log
 from feature_service.log.protocol import EventLog, LogError
 from feature_service.retention import Retention
+from feature_service.served.retention import ServedRetention
 from feature_service.service import FeatureService
 from feature_service.settings import Settings, SettingsError
 from feature_service.stores.keeper import StateKeeper
@@ -123,8 +124,8 @@ def _open(settings: Settings, data: Path, targets: Sequence[str], *, as_of_log: 
     retention = Retention(
         settings.retention,
         event_log if isinstance(event_log, LocalLog) else None,
-        service.served,
-        (data / LOG_FOLDER, data / SERVED_FOLDER),
+        data / LOG_FOLDER,
+        ServedRetention(data / SERVED_FOLDER, service.served, settings.retention.served_days),
         store,
         erasures,
         now_ms,

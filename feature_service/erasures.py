@@ -69,6 +69,11 @@ class Erasures:
             self._by_key[key] = Erasure(key, event.received_ms or event.time_ms, position, event.user_id)
             self._write()
 
+    @property
+    def known(self) -> list[Erasure]:
+        """All of them."""
+        return list(self._by_key.values())
+
     def until_ms(self, key: int) -> int:
         """Until when what a user did is erased, Unix milliseconds; 0 = the user was never erased."""
         held = self._by_key.get(key)

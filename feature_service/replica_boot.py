@@ -5,16 +5,20 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from feature_service.assembly import Assembly, assemble, check, running
+from feature_service.assembly import SERVED_FOLDER, Assembly, assemble, check, running
 from feature_service.clock import NowMs, wall_clock
 from feature_service.features.catalog import build_catalog
 from feature_service.features.state import State
 from feature_service.remote_writer import RemoteWriter
 from feature_service.replica import Replica
+from feature_service.replica_retention import ReplicaRetention
+from feature_service.served.retention import ServedRetention
 from feature_service.service import FeatureService
 from feature_service.settings import Settings, SettingsError
 from feature_service.stores.follower import Follower
 from feature_service.stores.settings import StoreSettings
+
+ERASED_FILE = "erased.position"
 
 
 @asynccontextmanager
@@ -42,12 +46,15 @@ async def booted_replica(
         await replica.start()
         service = assembly.service(replica, remote)
         async with running(service):
-            following = asyncio.create_task(replica.keep_following())
+            served = ServedRetention(data / SERVED_FOLDER, service.served, settings.retention.served_days)
+            retention = ReplicaRetention(served, follower.erasures, data / ERASED_FILE, now_ms)
+            tasks = [asyncio.create_task(replica.keep_following()), asyncio.create_task(retention.keep())]
             try:
                 yield service
             finally:
-                following.cancel()
-                await asyncio.gather(following, return_exceptions=True)
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
     finally:
         await remote.close()
         follower.close()

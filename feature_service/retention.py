@@ -2,29 +2,21 @@
 
 import asyncio
 import logging
-from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 
 from feature_service.clock import NowMs
 from feature_service.erasures import Erasure, Erasures
 from feature_service.features.events import NO_ATTRIBUTES, Event
-from feature_service.features.view import Context
 from feature_service.log.codec import EVENTS
 from feature_service.log.local import LocalLog
 from feature_service.log.protocol import LogError
-from feature_service.log.reader import segment_at
-from feature_service.log.record_log import RecordLog
 from feature_service.log.rewrite import remove, rewrite
-from feature_service.served.log import ServedLog
-from feature_service.served.slate import SLATES, ServedSlate
+from feature_service.served.retention import DAY_MS, ServedRetention
 from feature_service.settings import RetentionSettings
-from feature_service.stores.protocol import Store
+from feature_service.stores.protocol import Store, StoreError
 
 EVERY_S = 3_600.0
 """An erased user's id and history have left the local logs three hours after the event, see `erasures.SETTLED_MS`."""
-
-DAY_MS = 86_400_000
 
 log = logging.getLogger(__name__)
 
@@ -36,8 +28,8 @@ class Retention:
         self,
         settings: RetentionSettings,
         event_log: LocalLog | None,
-        served: ServedLog | None,
-        folders: tuple[Path, Path],
+        event_folder: Path,
+        served: ServedRetention,
         store: Store,
         erasures: Erasures,
         now_ms: NowMs,
@@ -47,16 +39,16 @@ class Retention:
         Args:
             settings: What they keep.
             event_log: The event log; None for a Kafka topic, whose events nobody can exchange: it drops them in time.
-            served: The served log, if one is written.
-            folders: Of the event log and of the served log; the latter may hold what was written earlier.
-            store: Holds what the event log need not keep.
+            event_folder: Its folder.
+            served: Keeps the served log.
+            store: Holds what the event log need not keep, and tells its followers who was erased.
             erasures: Who was erased.
             now_ms: The service's clock.
         """
         self._settings = settings
         self._event_log = event_log
+        self._event_folder = event_folder
         self._served = served
-        self._event_folder, self._served_folder = folders
         self._store = store
         self._erasures = erasures
         self._now_ms = now_ms
@@ -66,7 +58,7 @@ class Retention:
         while True:
             try:
                 await self.enforce()
-            except (LogError, OSError) as error:
+            except (LogError, StoreError, OSError) as error:
                 log.error("the logs hold more than they should: %s", error)
             await asyncio.sleep(EVERY_S)
 
@@ -75,6 +67,7 @@ class Retention:
 
         Raises:
             LogError: A log cannot be read or written.
+            StoreError: The store cannot be read or written.
         """
         now_ms = self._now_ms()
         if due := self._erasures.due(now_ms):
@@ -84,6 +77,7 @@ class Retention:
                 await self._event_log.durable(end)
             await asyncio.to_thread(self._erase, due, end)
         await asyncio.to_thread(self._remove_old, now_ms)
+        await asyncio.to_thread(self._store.tell_erased, self._erasures.known)
 
     def _erase(self, due: list[Erasure], end: int) -> None:
         """Takes users out of both logs, up to the position at which each was erased."""
@@ -93,41 +87,20 @@ class Retention:
         def event(position: int, held: Event) -> Event:
             return anonymous_event(held, position) if position < until.get(held.user_id, 0) else held
 
-        def slate(_: int, held: ServedSlate) -> ServedSlate:
-            return anonymous_slate(held) if held.log_position < until.get(held.user_id, 0) else held
-
         events = rewrite(self._event_folder, EVENTS, event, marks, end)
-        slates = rewrite(self._served_folder, SLATES, slate, marks, self._served_end())
+        slates = self._served.erase({each.key: each.position for each in due}, marks)
         self._erasures.done(due)
         log.info("erased %d users from %d events and %d served slates", len(due), events, slates)
-
-    def _served_end(self) -> int:
-        """Ends the last segment; of a log that nobody writes any more, too."""
-        if self._served is not None:
-            return self._served.roll()
-        if not self._served_folder.is_dir():
-            return 0
-        with closing(RecordLog[ServedSlate].opened(self._served_folder, SLATES)) as unused:
-            return unused.roll()
 
     def _remove_old(self, now_ms: int) -> None:
         if (days := self._settings.log_days) and self._event_log is not None:
             since = self._event_log.since(now_ms - round(days * DAY_MS))
             remove(self._event_folder, min(since, self._store.position))
-        if days := self._settings.served_days:
-            from_ms = now_ms - round(days * DAY_MS)
-            remove(self._served_folder, segment_at(self._served_folder, SLATES, lambda each: each.served_ms, from_ms))
+        self._served.remove_old(now_ms)
 
 
 def anonymous_event(event: Event, position: int) -> Event:
     """The event at a position without who it was; what rooms and streamers count of it stays."""
     return event._replace(
         event_id=f"erased-{position}", user_id="", request_id="", device="", network="", attributes=NO_ATTRIBUTES
-    )
-
-
-def anonymous_slate(slate: ServedSlate) -> ServedSlate:
-    """The slate without who it was for and what it showed."""
-    return replace(
-        slate, request_id="", user_id="", context=Context(), arm="", layout="", heads=(), rooms=(), tensors={}
     )

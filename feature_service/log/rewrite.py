@@ -64,11 +64,16 @@ def _rewrite_segment(
     if start != len(data):
         raise LogError(f"{path}: damaged record at offset {start}, not at the log's end")
     if changed:
-        _exchange(path, b"".join(parts))
+        exchange(path, b"".join(parts))
     return changed
 
 
-def _exchange(path: Path, data: bytes) -> None:
+def exchange(path: Path, data: bytes) -> None:
+    """Writes a file anew, durably, in one step.
+
+    Raises:
+        LogError: It could not be written; the old one is as before.
+    """
     unfinished = path.with_suffix(".new")
     try:
         with unfinished.open("wb") as file:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from feature_service.erasures import Erasure
 from feature_service.features.records import RecordDtype
 from feature_service.features.reducers import Entity
 from feature_service.stores import packing
@@ -24,7 +25,7 @@ from feature_service.stores.redis_layout import (
     room_field,
 )
 from feature_service.stores.redis_server import RedisServer
-from feature_service.stores.redis_values import load_rooms, load_streamers
+from feature_service.stores.redis_values import load_erasures, load_rooms, load_streamers
 
 WAIT_S = 0.5
 """How long a look for news waits for some."""
@@ -141,6 +142,15 @@ class Follower:
         if self._checked(values).stamp != self.stamp:
             raise StoreAheadError(f"{self}: expected the checkpoint {self.stamp}, received a later one")
         return None if user is None else packing.unpack_user(self._codec, user)
+
+    def erasures(self) -> list[Erasure]:
+        """Who was erased, as far as the writer has told; apart from all else, so at any time.
+
+        Raises:
+            StoreError: The store cannot be read.
+        """
+        with self._server.working() as client:
+            return load_erasures(client, self._keys)
 
     def close(self) -> None:
         """Closes the connections."""

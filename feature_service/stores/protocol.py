@@ -1,9 +1,10 @@
 """The protocol of stores: the records and facts up to a log position, by key."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from feature_service.erasures import Erasure
 from feature_service.features.facts import RoomFacts
 
 
@@ -130,6 +131,14 @@ class Store(Protocol):
         Raises:
             StoreError: They could not be written; the store is as before.
             StoreLostError: The store has lost what earlier checkpoints wrote; these alone would make half a store.
+        """
+        ...
+
+    def tell_erased(self, erasures: Sequence[Erasure]) -> None:
+        """Keeps who was erased for those who follow the store; one that nobody can follow need not. Blocks.
+
+        Raises:
+            StoreError: It cannot be written.
         """
         ...
 

@@ -13,6 +13,7 @@ from itertools import islice
 from threading import Lock
 from typing import Any
 
+from feature_service.erasures import Erasure
 from feature_service.features.records import RecordDtype
 from feature_service.features.reducers import Entity
 from feature_service.stores import packing
@@ -41,7 +42,7 @@ from feature_service.stores.redis_layout import (
     room_field,
 )
 from feature_service.stores.redis_server import RedisServer
-from feature_service.stores.redis_values import load_rooms, load_streamers
+from feature_service.stores.redis_values import load_rooms, load_streamers, save_erasures
 
 _READ_TRIES = 3
 _DAY_S = 86_400
@@ -134,6 +135,11 @@ class RedisStore:
                 self._tell(transaction, changes, Head.read(head, self))
                 transaction.execute()
             self._reached = max(stored, changes.position)
+
+    def tell_erased(self, erasures: Sequence[Erasure]) -> None:
+        """Keeps who was erased, beside the store; see `Store`."""
+        with self._server.working() as client:
+            save_erasures(client, self._keys, erasures)
 
     def clear(self) -> None:
         """Forgets everything: the store then stands at the log's begin."""

@@ -131,25 +131,36 @@ class Keys:
         self.prefix = prefix.encode()
         self.main = self.prefix + b":store"
         self.changes = self.prefix + b":changes"
+        self.erased = self.prefix + b":erased"
         self.streamers_and_users = self.prefix + b":[su]:*"
 
     def streamer(self, key: int) -> bytes:
         """The key of a streamer."""
-        return self.prefix + b":s:" + _to_bytes(key)
+        return self.prefix + b":s:" + to_bytes(key)
 
     def user(self, key: int) -> bytes:
         """The key of a user."""
-        return self.prefix + b":u:" + _to_bytes(key)
+        return self.prefix + b":u:" + to_bytes(key)
 
 
 def room_field(key: int) -> bytes:
     """The field of a room in the main hash."""
-    return ROOM + _to_bytes(key)
+    return ROOM + to_bytes(key)
 
 
 def room_key(field: bytes) -> int:
     """The room of a field."""
-    return int.from_bytes(field[len(ROOM) :], "big", signed=True)
+    return from_bytes(field[len(ROOM) :])
+
+
+def to_bytes(key: int) -> bytes:
+    """A key of a room, streamer or user in the store."""
+    return key.to_bytes(_KEY_BYTES, "big", signed=True)
+
+
+def from_bytes(key: bytes) -> int:
+    """What `to_bytes` has written."""
+    return int.from_bytes(key, "big", signed=True)
 
 
 def layouts_to_json(layouts: Mapping[bytes, str]) -> str:
@@ -160,10 +171,6 @@ def layouts_to_json(layouts: Mapping[bytes, str]) -> str:
 def layouts_from_json(text: bytes | None) -> dict[bytes, str]:
     """What `layouts_to_json` has written; nothing for an absent field."""
     return {} if text is None else {bytes.fromhex(name): each for name, each in json.loads(text).items()}
-
-
-def _to_bytes(key: int) -> bytes:
-    return key.to_bytes(_KEY_BYTES, "big", signed=True)
 
 
 def _pack(keys: frozenset[int]) -> bytes:

@@ -1,12 +1,13 @@
 """The SQLite store: one file, one writer; the default."""
 
 import sqlite3
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
 from typing import Any
 
+from feature_service.erasures import Erasure
 from feature_service.features.records import RecordDtype
 from feature_service.features.reducers import Entity
 from feature_service.stores.codec import RecordCodec
@@ -111,6 +112,9 @@ class SqliteStore:
             except BaseException:
                 self._writer.execute("ROLLBACK")
                 raise
+
+    def tell_erased(self, erasures: Sequence[Erasure]) -> None:
+        """Nobody can follow a file; see `Store`."""
 
     def close(self) -> None:
         """Closes both connections."""

@@ -22,7 +22,7 @@ from feature_service.clock import wall_clock
 from feature_service.features.events import Event, EventKind
 from tests.benchmarks.processes import SETTINGS, ServiceProcess, running_service
 from tests.benchmarks.world import CATEGORIES
-from tests.feature_service.redis_process import RedisProcess, store_made
+from tests.feature_service.redis_process import RedisProcess, made
 
 BATCH = 50
 SLATE = 20
@@ -93,7 +93,7 @@ def _replicated(folder: Path, stack: ExitStack) -> _Services:
         return stack.enter_context(running_service(folder / name, data, settings=settings, arguments=arguments))
 
     writer = started("writer")
-    asyncio.run(store_made(server))
+    asyncio.run(made(server))
     names = [f"replica-{number}" for number in range(REPLICAS)]
     return _Services("Redis", writer, [started(name, "--replica-of", writer.address) for name in names])
 

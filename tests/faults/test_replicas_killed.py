@@ -18,7 +18,7 @@ from feature_service.clock import wall_clock
 from feature_service.features.events import Event, EventKind
 from feature_service.log.reader import read_log
 from protos.onair.v1 import recommendation_pb2 as pb
-from tests.feature_service.redis_process import RedisProcess, needs_redis, store_made
+from tests.feature_service.redis_process import RedisProcess, made, needs_redis
 from tests.stack.running_stack import PATIENCE_S, eventually
 from tests.stack.service_process import ServiceProcess
 
@@ -53,7 +53,7 @@ class Platform:
     async def start(self) -> None:
         """Starts all; replicas need the store, which the first checkpoint makes."""
         self.start_writer()
-        await store_made(self.redis)
+        await made(self.redis)
         self.replicas = [self._start(f"replica-{number}", "--replica-of", self._address) for number in range(2)]
 
     def start_writer(self) -> None:

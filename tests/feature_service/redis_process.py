@@ -79,10 +79,10 @@ class RedisProcess:
             return False
 
 
-async def store_made(server: RedisProcess, prefix: str = "onair") -> None:
-    """Waits until there is a store to follow: a writer's first checkpoint makes it."""
+async def made(server: RedisProcess, key: str = "onair:store") -> None:
+    """Waits until there is a key; a writer's first checkpoint makes the store, which replicas need."""
 
-    async def made() -> bool:
-        return server.command("EXISTS", f"{prefix}:store") == b":1\r\n"
+    async def is_there() -> bool:
+        return server.command("EXISTS", key) == b":1\r\n"
 
-    await eventually(made)
+    await eventually(is_there)

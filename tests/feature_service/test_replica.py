@@ -24,7 +24,7 @@ from feature_service.stores import redis
 from feature_service.stores.protocol import StoreError
 from feature_service.writer import Result
 from tests.feature_service.event_streams import contents
-from tests.feature_service.redis_process import RedisProcess, needs_redis, store_made
+from tests.feature_service.redis_process import RedisProcess, made, needs_redis
 from tests.feature_service.running_service import Running, lean_settings, running, running_replica
 from tests.stack.running_stack import Clock, eventually
 
@@ -73,7 +73,7 @@ async def paired(
         await writer.client.report(
             [event("first", EventKind.USER_UPDATED, room_id="", streamer_id="", user_id="viewer")]
         )
-        await store_made(server)
+        await made(server)
         async with running_replica(folder / "replica", writer, more=more, now_ms=now_ms) as replica:
             yield Pair(writer, replica)
 

@@ -15,11 +15,13 @@ from feature_service.log.local import LocalLog
 from feature_service.log.reader import read_log
 from feature_service.log.record_log import RecordLog
 from feature_service.log.segment import first_positions
-from feature_service.retention import DAY_MS
+from feature_service.replica_boot import ERASED_FILE
+from feature_service.served.retention import DAY_MS
 from feature_service.served.slate import SLATES
 from feature_service.settings import SettingsError
 from tests.feature_service.event_streams import contents
-from tests.feature_service.running_service import PATIENCE_S, Running, lean_settings, running
+from tests.feature_service.redis_process import RedisProcess, made, needs_redis
+from tests.feature_service.running_service import PATIENCE_S, Running, lean_settings, running, running_replica
 
 ERASED, OTHER = "user-to-erase", "user-to-keep"
 
@@ -80,6 +82,36 @@ async def test_an_erased_user_is_in_no_file_three_hours_later(tmp_path: Path) ->
     async with running(tmp_path, now_ms=lambda: clock(SETTLED_MS)):
         await gone(tmp_path, ERASED)
     assert files_with(tmp_path, OTHER)
+
+
+@needs_redis
+async def test_an_erased_user_is_in_no_file_of_a_replica_either(tmp_path: Path) -> None:
+    with RedisProcess(tmp_path / "redis") as server:
+        more = f'[store]\naddress = "{server.address}"\n[retention]\nserved_days = 3.0\n'
+        first, second = tmp_path / "writer", tmp_path / "replica"
+        async with running(first, more=more) as writer:
+            await made(server)
+            async with running_replica(second, writer, more=more) as replica:
+                await reported(writer, [happened(EventKind.ROOM_STARTED, clock(), "")])
+                for user_id in (ERASED, OTHER):
+                    await reported(writer, [happened(EventKind.ENTER, clock(), user_id)])
+                    await shown(replica, user_id)
+                await reported(writer, [happened(EventKind.USER_ERASED, clock())])
+        assert [name.startswith("served/") for name in files_with(second, ERASED)] == [True]
+        for _ in range(2):  # The second time there is nothing left to do.
+            async with running(first, more=more, now_ms=lambda: clock(SETTLED_MS)) as writer:
+                await made(server, "onair:erased")
+                async with running_replica(second, writer, more=more, now_ms=lambda: clock(SETTLED_MS)):
+                    await gone(second, ERASED)
+        assert files_with(second, OTHER)
+        assert (second / ERASED_FILE).read_text() == "4"  # A room, two visits, then the erasing event.
+
+
+async def shown(onair: Running, user_id: str) -> None:
+    """Waits until a user is shown a room: then it is in the served log."""
+    async with asyncio.timeout(PATIENCE_S):
+        while not (await onair.client.recommend(user_id, k=1)).rooms:  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
 
 
 async def test_rooms_keep_what_an_erased_user_did(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from feature_service.client import FeatureServiceClient
 from feature_service.clock import wall_clock
 from feature_service.features.catalog import build_catalog
 from serving.launch import ModelServer
-from tests.feature_service.redis_process import RedisProcess, needs_redis, store_made
+from tests.feature_service.redis_process import RedisProcess, made, needs_redis
 from tests.stack.running_stack import PATIENCE_S
 from tests.stack.service_process import ServiceProcess
 from tests.stack.test_parity import CONTEXT, SLATE, VIEWERS, Crowd, ready
@@ -60,7 +60,7 @@ def test_what_a_replica_has_served_is_what_a_replay_of_the_writers_log_computes(
     with RedisProcess(tmp_path / "redis") as redis:
         settings = f'{SETTINGS}[store]\naddress = "{redis.address}"\n'
         with ServiceProcess(tmp_path / "writer", settings=settings) as writer:
-            asyncio.run(store_made(redis))
+            asyncio.run(made(redis))
             follow, targets = ("--replica-of", writer.target), [model_server.target]
             with ServiceProcess(tmp_path / "replica", *follow, targets=targets, settings=settings) as replica:
                 answered = asyncio.run(asked_at_once(replica, Crowd()))

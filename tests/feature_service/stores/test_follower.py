@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from feature_service.erasures import Erasure
 from feature_service.features.state import State
 from feature_service.stores import redis
 from feature_service.stores.follower import Follower, GapError
@@ -143,3 +144,12 @@ def test_the_store_of_another_log_is_not_taken_for_the_one_that_was_followed(
         follower.snapshot(NOBODY, NOBODY)
     with pytest.raises(StoreAheadError):
         follower.load_user(5)
+
+
+def test_who_was_erased_is_told_without_the_ids(store: RedisStore, follower: Follower) -> None:
+    store.tell_erased([Erasure(-5, 1_000, 3, "first"), Erasure(6, 2_000, 7, "")])
+    store.tell_erased([Erasure(-5, 4_000, 9, "first")])  # Came back, and was erased once more.
+    assert sorted(follower.erasures(), key=lambda each: each.key) == [
+        Erasure(-5, 4_000, 9, ""),
+        Erasure(6, 2_000, 7, ""),
+    ]
