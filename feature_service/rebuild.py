@@ -6,29 +6,28 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from feature_service.boot import LOG_FOLDER
 from feature_service.features import decay
 from feature_service.features.catalog import Catalog
 from feature_service.features.records import Table
 from feature_service.features.reducers import Entity
 from feature_service.features.state import State
-from feature_service.log.local import LocalLog
+from feature_service.log.opening import LOG_FOLDER, claim_log, open_log
 from feature_service.log.protocol import LogError
+from feature_service.settings import Settings
 from feature_service.stores.keeper import StateKeeper
 from feature_service.stores.opening import open_store, renewed_store
 from feature_service.stores.protocol import Store
 from feature_service.stores.refill import CHECKPOINT_EVERY, refill
-from feature_service.stores.settings import StoreSettings
 
 OnProgress = Callable[[int], None]
 
 
-def rebuild(data: Path, settings: StoreSettings, catalog: Catalog, on_progress: OnProgress) -> int:
+def rebuild(data: Path, settings: Settings, catalog: Catalog, on_progress: OnProgress) -> int:
     """Makes a new store from the whole log; a file is kept until the new one is complete.
 
     Args:
         data: The service's data folder; no service may run on it.
-        settings: Where its store is.
+        settings: Where its log and its store are.
         catalog: Decides what the records remember.
         on_progress: Is called with the number of events read.
 
@@ -39,23 +38,24 @@ def rebuild(data: Path, settings: StoreSettings, catalog: Catalog, on_progress: 
         LogError: The log is another process's, damaged, or does not begin at position 0.
         StoreError: The store cannot be written.
     """
-    event_log = LocalLog.open(data / LOG_FOLDER)
+    claim_log(settings.log, data)
+    event_log = open_log(settings.log, data, 0)
     try:
         first = event_log.since(0)
         if first:
             raise LogError(
-                f"{data / LOG_FOLDER}: expected a log from position 0, received one from {first}: what was before is "
-                "in the store alone; seed the folder again, or use --since"
+                f"{settings.log.address or data / LOG_FOLDER}: expected a log from position 0, received one from "
+                f"{first}: what was before is in the store alone; seed the folder again, or use --since"
             )
         state = State(catalog.memories)
-        with renewed_store(settings, data, state.dtypes) as store:
+        with renewed_store(settings.store, data, state.dtypes) as store:
             refill(store, state, event_log.read(0), event_log.position, on_progress)
         return state.position
     finally:
         event_log.close()
 
 
-def backfill(data: Path, settings: StoreSettings, catalog: Catalog, since: int, on_progress: OnProgress) -> int:
+def backfill(data: Path, settings: Settings, catalog: Catalog, since: int, on_progress: OnProgress) -> int:
     """Fills in fields of the records that the store holds as zero, from the log.
 
     A new counter starts at zero when the service first runs with it. The events from `since` on are counted beside the
@@ -63,7 +63,7 @@ def backfill(data: Path, settings: StoreSettings, catalog: Catalog, since: int, 
 
     Args:
         data: The service's data folder; no service may run on it.
-        settings: Where its store is.
+        settings: Where its log and its store are.
         catalog: With the new feature.
         since: The log position to count from.
         on_progress: Is called with the number of events read.
@@ -75,11 +75,12 @@ def backfill(data: Path, settings: StoreSettings, catalog: Catalog, since: int, 
         LogError: The log is another process's, or damaged, or begins later.
         StoreError: The store cannot be read or written.
     """
-    event_log = LocalLog.open(data / LOG_FOLDER)
+    claim_log(settings.log, data)
+    event_log = open_log(settings.log, data, 0)
     store = None
     try:
         counted = State(catalog.memories)
-        store = open_store(settings, data, counted.dtypes)
+        store = open_store(settings.store, data, counted.dtypes)
         end = store.position
         for position, event in event_log.read(since):
             if position >= end:

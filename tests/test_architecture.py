@@ -105,6 +105,7 @@ def test_every_module_of_a_stage_stands_in_its_registry(registry: str, names_no_
                 "compare_ranking",
                 "fractions",
                 "local_paths",
+                "log_argument",
                 "progress",
                 "run_incremental",
             },

@@ -23,6 +23,7 @@ from training.data.errors import DataError
 from training.data.service_log import (
     EVENTS_PER_REPORT,
     FollowedState,
+    LogPlace,
     first_position,
     in_order,
     layout_of,
@@ -80,7 +81,7 @@ class Skew:
 
 
 def measure_skew(
-    log: Path,
+    log: LogPlace,
     served: Path,
     catalog: Catalog,
     history: str | Path | None = None,
@@ -110,7 +111,7 @@ def measure_skew(
 class _Comparison:
     """One pass through both logs."""
 
-    def __init__(self, log: Path, served: Path, catalog: Catalog, on_slate: OnSlate) -> None:
+    def __init__(self, log: LogPlace, served: Path, catalog: Catalog, on_slate: OnSlate) -> None:
         self._log = log
         self._served = served
         self._catalog = catalog

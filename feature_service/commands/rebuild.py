@@ -16,7 +16,8 @@ import sys
 from rich.console import Console
 
 from feature_service.features.catalog import build_catalog
-from feature_service.rebuild import LOG_FOLDER, backfill, rebuild
+from feature_service.log.opening import LOG_FOLDER
+from feature_service.rebuild import backfill, rebuild
 from feature_service.settings import load
 from serving.commands.arguments import local_path
 from serving.verbs import UserError
@@ -26,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the arguments."""
     parser.add_argument("--data", type=local_path, required=True, help="folder of the event log and the store")
     parser.add_argument(
-        "--settings", type=local_path, help="settings file, for the store and a platform's own attributes"
+        "--settings", type=local_path, help="settings file, for log, store and a platform's own attributes"
     )
     parser.add_argument("--since", type=int, metavar="POSITION", help="only fill in what the records lack, from there")
     parser.add_argument("--json", action="store_true", help="print JSON, and no progress")
@@ -34,9 +35,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Rebuilds."""
-    if not (arguments.data / LOG_FOLDER).is_dir():
-        raise UserError(f"--data: expected a folder with an event log, received {arguments.data}")
     settings = load(arguments.settings)
+    if not settings.log.address and not (arguments.data / LOG_FOLDER).is_dir():
+        raise UserError(f"--data: expected a folder with an event log, received {arguments.data}")
     catalog = build_catalog(settings.service.content_width, settings.attributes)
     console = Console(stderr=True, quiet=arguments.json)
     with console.status("reading the log") as status:
@@ -45,9 +46,9 @@ def run(arguments: argparse.Namespace) -> int:
             status.update(f"reading the log: {events:,} events")
 
         if arguments.since is None:
-            answer = {"position": rebuild(arguments.data, settings.store, catalog, show)}
+            answer = {"position": rebuild(arguments.data, settings, catalog, show)}
         else:
-            answer = {"changed": backfill(arguments.data, settings.store, catalog, arguments.since, show)}
+            answer = {"changed": backfill(arguments.data, settings, catalog, arguments.since, show)}
     if arguments.json:
         json.dump(answer, sys.stdout)
         sys.stdout.write("\n")

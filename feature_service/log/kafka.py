@@ -4,7 +4,7 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Self
 
 from feature_service.features.events import Event
@@ -126,7 +126,7 @@ class KafkaLog:
         """Waits for the events on their way, but not for ever, and lets go of the topic."""
         self._closing.set()
         self._thread.join()
-        if self._failure is None and (left := self._producer.flush(ANSWER_S)):
+        if self._failure is None and (left := self._serve(self._producer.flush, ANSWER_S)):
             _logger.warning("%s: the last %d events were not acknowledged, and may be lost", self._topic, left)
 
     def _payload(self, event: Event) -> bytes:
@@ -147,8 +147,19 @@ class KafkaLog:
     def _serve_reports(self) -> None:
         """Takes the delivery reports in, on a thread of its own."""
         while not self._closing.is_set():
-            if self._producer.poll(_POLL_S) and (waiters := self._waiters):
+            told = self._serve(self._producer.poll, _POLL_S)
+            if (told or self._failure is not None) and (waiters := self._waiters):
                 waiters[0][1].get_loop().call_soon_threadsafe(self._wake)
+
+    def _serve(self, work: Callable[[float], int], timeout_s: float) -> int:
+        """Lets the producer tell its reports, by `poll` or `flush`; 0 when it has given up, which is raised there."""
+        try:
+            return work(timeout_s)
+        # Reports that are told while the error is raised already fail in the client's own code.
+        except (self._topic.clients.library.KafkaException, SystemError) as error:
+            if self._failure is None:
+                self._fail(f"the producer has given up: {error}")
+            return 0
 
     def _reported(self, error: Any, message: Any) -> None:
         """What became of the next event; reports come in the order of the events."""

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from confluent_kafka import Producer, TopicPartition
 
+from feature_service.clock import wall_clock
 from feature_service.log.codec import EVENTS as CODEC
 from feature_service.log.kafka import KafkaLog
 from feature_service.log.kafka_topic import KafkaReader, KafkaTopic
@@ -87,6 +88,18 @@ async def test_a_follower_gets_each_event_once(address: str, log: KafkaLog) -> N
         got += await asyncio.to_thread(lambda: list(reader.poll()))
     reader.close()
     assert got == list(enumerate(EVENTS))
+
+
+async def test_an_event_that_the_broker_refuses_ends_the_log(broker: KafkaBroker) -> None:
+    address = broker.topic(config={"message.timestamp.after.max.ms": "60000"})
+    log = KafkaLog.open(address)
+    await log.durable(log.append([EVENTS[0]]))
+    with pytest.raises(LogError, match=r"start the service again, it goes on from what is in the log"):
+        await log.durable(log.append([EVENTS[1]._replace(received_ms=wall_clock() + 3_600_000), EVENTS[2]]))
+    with pytest.raises(LogError, match="start the service again"):
+        log.append(EVENTS[3:4])
+    log.close()
+    assert list(KafkaTopic(address).read(0)) == [(0, EVENTS[0])]
 
 
 async def test_a_store_that_is_ahead_of_the_topic_is_refused(address: str, log: KafkaLog) -> None:

@@ -17,7 +17,7 @@ from feature_service.stores.keeper import StateKeeper
 from feature_service.stores.opening import STORE_FILE
 from feature_service.stores.sqlite import SqliteStore
 
-STORE = load().store
+SETTINGS = load()
 START_MS = 1_750_000_000_000
 
 
@@ -79,7 +79,7 @@ def test_rebuilt_store_holds_what_the_log_says(tmp_path: Path) -> None:
     write_log(tmp_path, EVENTS)
     catalog = build_catalog(0)
 
-    assert rebuild(tmp_path, STORE, catalog, lambda _: None) == len(EVENTS)
+    assert rebuild(tmp_path, SETTINGS, catalog, lambda _: None) == len(EVENTS)
 
     found = stored(tmp_path, catalog)
     assert found.position == len(EVENTS)
@@ -90,17 +90,17 @@ def test_log_that_begins_later_cannot_be_rebuilt_from(tmp_path: Path) -> None:
     write_log(tmp_path, EVENTS, base=100)
 
     with pytest.raises(LogError, match=r"expected a log from position 0, received one from 100"):
-        rebuild(tmp_path, STORE, build_catalog(0), lambda _: None)
+        rebuild(tmp_path, SETTINGS, build_catalog(0), lambda _: None)
 
 
 def test_new_counter_is_filled_in_from_the_log_and_nothing_else_changes(tmp_path: Path) -> None:
     write_log(tmp_path, EVENTS)
     catalog = build_catalog(0)
-    rebuild(tmp_path, STORE, without_shares(catalog), lambda _: None)
+    rebuild(tmp_path, SETTINGS, without_shares(catalog), lambda _: None)
     assert stored(tmp_path, catalog).streamers.fields["total.share"].sum() == 0
 
     # One room, one streamer, three users with one pair each: of all of them a share is counted.
-    assert backfill(tmp_path, STORE, catalog, 0, lambda _: None) == 8
+    assert backfill(tmp_path, SETTINGS, catalog, 0, lambda _: None) == 8
 
     assert_same(stored(tmp_path, catalog), replayed(catalog))
 
@@ -108,9 +108,9 @@ def test_new_counter_is_filled_in_from_the_log_and_nothing_else_changes(tmp_path
 def test_backfill_counts_only_from_the_given_position(tmp_path: Path) -> None:
     write_log(tmp_path, EVENTS)
     catalog = build_catalog(0)
-    rebuild(tmp_path, STORE, without_shares(catalog), lambda _: None)
+    rebuild(tmp_path, SETTINGS, without_shares(catalog), lambda _: None)
 
-    backfill(tmp_path, STORE, catalog, 8, lambda _: None)
+    backfill(tmp_path, SETTINGS, catalog, 8, lambda _: None)
 
     found = stored(tmp_path, catalog)
     streamer = next(iter(found.streamers))

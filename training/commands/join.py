@@ -17,6 +17,7 @@ from feature_service.settings import load
 from serving.commands.arguments import local_path
 from training.commands.answer import answer
 from training.commands.local_paths import local_paths
+from training.commands.log_argument import add_log
 from training.commands.progress import counters
 from training.data.served_join import join_served
 from training.heads import HEAD_NAMES
@@ -25,7 +26,7 @@ from training.storage import place
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the arguments."""
-    parser.add_argument("--log", type=local_path, required=True, help="the service's event log, <data>/log")
+    add_log(parser)
     parser.add_argument("--served", type=local_path, required=True, help="its served log, <data>/served")
     parser.add_argument("--samples", required=True, help="URI of a directory without samples")
     parser.add_argument("--settings", type=place, help="the service's settings file")

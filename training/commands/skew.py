@@ -23,6 +23,7 @@ from feature_service.settings import load
 from serving.commands.arguments import local_path
 from serving.verbs import UserError
 from training.commands.local_paths import local_paths
+from training.commands.log_argument import add_log
 from training.commands.progress import counter
 from training.data.service_log import first_position, newest_served
 from training.drift import Drift, KeptSlates, Window, measure_drift
@@ -34,7 +35,7 @@ from training.storage import place
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the arguments."""
-    parser.add_argument("--log", type=local_path, required=True, help="the service's event log, <data>/log")
+    add_log(parser)
     parser.add_argument("--served", type=local_path, required=True, help="its served log, <data>/served")
     parser.add_argument("--settings", type=place, help="the service's settings file")
     parser.add_argument("--history", help="URI of the event log from which the service was seeded, if it was")

@@ -24,6 +24,7 @@ from feature_service.features.catalog import build_catalog
 from feature_service.settings import load
 from serving.commands.arguments import local_path
 from training.commands.local_paths import local_paths
+from training.commands.log_argument import add_log
 from training.commands.progress import counters
 from training.data.hours import hour_name
 from training.heads import HEAD_NAMES
@@ -36,7 +37,7 @@ POLL_S = 0.5
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the arguments."""
-    parser.add_argument("--log", type=local_path, required=True, help="the service's event log, <data>/log")
+    add_log(parser)
     parser.add_argument("--served", type=local_path, required=True, help="its served log, <data>/served")
     parser.add_argument("--samples", required=True, help="URI of the samples' folder; one worker writes it")
     parser.add_argument("--settings", type=place, help="the service's settings file")

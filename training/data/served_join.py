@@ -18,6 +18,7 @@ from training.data.served_impressions import Impressions
 from training.data.service_log import (
     EVENTS_PER_REPORT,
     FollowedState,
+    LogPlace,
     columns_of,
     first_position,
     in_order,
@@ -35,7 +36,7 @@ OnProgress = Callable[[str, int], None]
 
 
 def join_served(
-    log: Path,
+    log: LogPlace,
     served: Path,
     target: str | Path,
     catalog: Catalog,
@@ -70,7 +71,7 @@ def join_served(
         known = "are the settings those of the service?"
         raise DataError(f"{served}: expected slates with columns of this catalogue ({known}): {'; '.join(problems)}")
     table = columns_of(log, (*JOIN_COLUMNS, "received_ms"), lambda done: on_progress("events", done))
-    chosen = heads_of(heads, None, table, log)
+    chosen = heads_of(heads, None, table, str(log))
     writer = SampleWriter(target, replace(layout, heads=chosen), delays=delays)
     writer.enters(enters_of(table))
     labels, impressions = join(table, chosen), Impressions(table)
@@ -103,7 +104,7 @@ def join_served(
     return about, counts
 
 
-def lacks_of(log: Path, history: str | Path | None) -> tuple[str, ...]:
+def lacks_of(log: LogPlace, history: str | Path | None) -> tuple[str, ...]:
     """What a service's log does not have: the events before it, unless their history is given."""
     if history is not None or not (first := first_position(log)):
         return ()
@@ -111,7 +112,7 @@ def lacks_of(log: Path, history: str | Path | None) -> tuple[str, ...]:
 
 
 def _write_rooms(
-    log: Path,
+    log: LogPlace,
     history: str | Path | None,
     catalog: Catalog,
     layout: Layout,

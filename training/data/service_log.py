@@ -1,7 +1,7 @@
 """A service's own logs as training reads them: the events, what was served, and the state as it was in between."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from heapq import heappop, heappush
 from itertools import count, islice
 from pathlib import Path
@@ -14,8 +14,9 @@ from feature_service.features.events import Event
 from feature_service.features.layout import Layout
 from feature_service.features.state import State
 from feature_service.live.table import LiveTable
+from feature_service.log.kafka_topic import KafkaReader, KafkaTopic
 from feature_service.log.protocol import LogError
-from feature_service.log.reader import read_log, read_records
+from feature_service.log.reader import LogReader, read_records
 from feature_service.log.segment import first_positions
 from feature_service.served.layouts import read_layout
 from feature_service.served.slate import SLATES, ServedSlate
@@ -30,32 +31,48 @@ _SWEEP_MS = 600_000
 _LOOKAHEAD = 4_096
 """Served slates that are put in order: more than requests finish while the slowest one is under way."""
 
+LogPlace = Path | KafkaTopic
+"""Where a service's event log is."""
+
 _Item = TypeVar("_Item")
 
 
-def first_position(log: Path) -> int:
+def first_position(log: LogPlace) -> int:
     """The position of an event log's first event.
 
     Raises:
-        DataError: There is no log in the folder.
+        DataError: There is no log in the folder, or the topic is none or cannot be reached.
     """
+    if isinstance(log, KafkaTopic):
+        with _named():
+            log.describe()
+            return log.span()[0]
     firsts = first_positions(log) if log.is_dir() else []
     if not firsts:
         raise DataError(f"{log}: expected the log of a feature service (<data>/log), found no segment")
     return firsts[0]
 
 
-def read_events(log: Path) -> Iterator[tuple[int, Event]]:
+def follow(log: LogPlace, position: int) -> LogReader | KafkaReader:
+    """A place in an event log, from which its events are read as they come.
+
+    Raises:
+        LogError: The log begins after that position, or cannot be reached.
+    """
+    return KafkaReader(log, position) if isinstance(log, KafkaTopic) else LogReader(log, position)
+
+
+def read_events(log: LogPlace) -> Iterator[tuple[int, Event]]:
     """All events with their positions.
 
     Raises:
         DataError: There is no log, or a record is damaged.
     """
-    with _named():
-        yield from read_log(log, first_position(log))
+    with _named(), closing(follow(log, first_position(log))) as reader:
+        yield from reader.poll()
 
 
-def columns_of(log: Path, columns: Sequence[str], on_progress: Callable[[int], None] | None = None) -> pa.Table:
+def columns_of(log: LogPlace, columns: Sequence[str], on_progress: Callable[[int], None] | None = None) -> pa.Table:
     """Some columns of all events, in their order.
 
     Raises:

@@ -19,13 +19,12 @@ from pathlib import Path
 from feature_service.features.catalog import Catalog
 from feature_service.features.events import Event
 from feature_service.features.layout import Layout
-from feature_service.log.reader import LogReader
 from feature_service.served.layouts import read_layout
 from training.data.errors import DataError
 from training.data.hours import HOUR_MS, hour_name
 from training.data.join import Extent
 from training.data.served_join import lacks_of
-from training.data.service_log import first_position
+from training.data.service_log import LogPlace, first_position, follow
 from training.data.sources import order_ms
 from training.streaming.followed_slates import FollowedSlates
 from training.streaming.hour_join import (
@@ -77,7 +76,7 @@ class Worker:
 
     def __init__(
         self,
-        log: Path,
+        log: LogPlace,
         served: Path,
         samples: str | Path,
         catalog: Catalog,
@@ -120,7 +119,7 @@ class Worker:
             self._slates = FollowedSlates(served)
             if history is not None:
                 self._rooms.seed(history, first)
-        self._events = LogReader(log, first)
+        self._events = follow(log, first)
 
     def catch_up(self) -> Iterator[Revised]:
         """Reads what has been written since the last call; yields hours that are written for the last time.
