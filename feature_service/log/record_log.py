@@ -1,7 +1,6 @@
 """Logs of records on this machine: segments in one folder, written by one process, durable after a group sync."""
 
 import asyncio
-import fcntl
 import logging
 import os
 from collections.abc import Iterator, Sequence
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Generic, NamedTuple, Self
 
 from feature_service.log.codec import Codec, Record
+from feature_service.log.lock import release_lock, take_lock
 from feature_service.log.protocol import LogError
 from feature_service.log.reader import read_records
 from feature_service.log.segment import decode, encode, first_positions, is_torn, segment_path
@@ -18,8 +18,6 @@ _logger = logging.getLogger(__name__)
 
 SEGMENT_BYTES = 64 << 20
 """Size at which a new segment begins: about 400,000 events, or 5,000 served slates."""
-
-_LOCK = "lock"
 
 
 class _Batch(NamedTuple):
@@ -63,11 +61,11 @@ class RecordLog(Generic[Record]):
         """
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            lock = _take_lock(folder / _LOCK)
+            lock = take_lock(folder)
             try:
                 return cls(folder, lock, segment_bytes, codec, _open_last(folder, base))
             except BaseException:
-                os.close(lock)
+                release_lock(lock)
                 raise
         except OSError as error:
             raise LogError(f"{folder}: expected a folder to write the log in: {error.strerror}") from None
@@ -159,8 +157,9 @@ class RecordLog(Generic[Record]):
             if self._failure is None:
                 self.sync()
         finally:
-            for file in (*self._retired, self._file, self._lock):
+            for file in (*self._retired, self._file):
                 os.close(file)
+            release_lock(self._lock)
 
     @property
     def _path(self) -> Path:
@@ -208,19 +207,6 @@ class _Place(NamedTuple):
     file: int
     size: int
     position: int
-
-
-def _take_lock(path: Path) -> int:
-    lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        holder = os.read(lock, 32).decode() or "unknown"
-        os.close(lock)
-        raise LogError(f"{path.parent}: expected to be the only writer, but process {holder} writes this log") from None
-    os.ftruncate(lock, 0)
-    os.write(lock, str(os.getpid()).encode())
-    return lock
 
 
 def _open_last(folder: Path, base: int) -> _Place:

@@ -5,7 +5,9 @@ import errno
 import logging
 import os
 import resource
+import socket
 import threading
+import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +17,7 @@ import pytest
 from feature_service.features.events import Event
 from feature_service.log.local import LocalLog
 from feature_service.log.protocol import EventLog, LogError
+from feature_service.log.reader import read_log
 from feature_service.log.rewrite import remove
 from feature_service.log.segment import first_positions
 from tests.feature_service.event_streams import START_MS
@@ -80,10 +83,31 @@ def test_since_is_the_base_of_an_empty_log(tmp_path: Path) -> None:
 
 
 def test_a_second_writer_is_refused_and_told_by_whom(tmp_path: Path) -> None:
-    with _opened(tmp_path), pytest.raises(LogError, match=f"but process {os.getpid()} writes this log"):
+    said = f"expected to be the only writer, but process {os.getpid()} on {socket.gethostname()} writes this log"
+    with _opened(tmp_path), pytest.raises(LogError, match=said):
         LocalLog.open(tmp_path)
     with _opened(tmp_path) as log:
         assert log.position == 0
+
+
+def test_what_another_host_wrote_a_moment_ago_is_refused_until_it_closes_it_or_is_silent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(socket, "gethostname", lambda: "first")
+    with _opened(tmp_path) as log:
+        log.append(EVENTS[:1])
+        left = (tmp_path / "lock").read_text()
+    monkeypatch.setattr(socket, "gethostname", lambda: "second")
+    _write(tmp_path, EVENTS[1:2])
+
+    (tmp_path / "lock").write_text(left)  # As if the first had died, or the folder shared no locks.
+    said = f"expected a log of one host, but process {os.getpid()} on first wrote it 0 s ago; several hosts need"
+    with pytest.raises(LogError, match=said):
+        LocalLog.open(tmp_path)
+    for file in tmp_path.iterdir():
+        os.utime(file, (0, time.time() - 61))
+    _write(tmp_path, EVENTS[2:3])
+    assert list(read_log(tmp_path, 0)) == list(enumerate(EVENTS[:3]))
 
 
 def test_a_folder_that_cannot_be_is_named(tmp_path: Path) -> None:
