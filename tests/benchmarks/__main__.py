@@ -19,7 +19,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from tests.benchmarks import channels, index, recommend, replay, served, start, stores, visible
+from tests.benchmarks import channels, index, logs, recommend, replay, served, start, stores, visible
 from tests.benchmarks.table import lines
 
 Part = Callable[[Path, Callable[[str], None]], Any]
@@ -33,6 +33,7 @@ PARTS: Mapping[str, Part] = MappingProxyType(
         "replay": lambda _, tell: replay.measure(replay.Plan(), tell),
         "start": lambda folder, tell: start.measure(start.Plan(), folder, tell),
         "stores": lambda folder, tell: stores.measure(stores.Plan(), folder, tell),
+        "logs": lambda folder, tell: logs.measure(logs.Plan(), folder, tell),
         "visible": lambda folder, tell: visible.measure(visible.Plan(), folder, tell),
     }
 )

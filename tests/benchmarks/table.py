@@ -126,6 +126,16 @@ def _stores(numbers: Numbers) -> Iterator[str]:
         )
 
 
+def _logs(numbers: Numbers) -> Iterator[str]:
+    yield "Logs: events acknowledged, in batches of 50; the topic has one copy"
+    yield f"{'log':>8}{'clients':>9}{'events/s':>10}{'p50 ms':>8}{'p99 ms':>8}"
+    for each in numbers:
+        yield (
+            f"{each['log']:>8}{each['clients']:9}{each['events_per_s']:10,.0f}{each['p50_ms']:8.1f}"
+            f"{each['p99_ms']:8.1f}"
+        )
+
+
 def _visible(numbers: Numbers) -> Iterator[str]:
     yield (
         f"Visible: from a viewer's report until the answers show it, at {numbers['rate']:,} events/s; "
@@ -152,6 +162,7 @@ _TABLES: Mapping[str, Callable[[Numbers], Iterator[str]]] = MappingProxyType(
         "replay": _replay,
         "start": _start,
         "stores": _stores,
+        "logs": _logs,
         "visible": _visible,
     }
 )

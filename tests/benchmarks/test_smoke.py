@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.benchmarks import __main__ as benchmarks
-from tests.benchmarks import channels, index, recommend, replay, served, start, stores, visible
+from tests.benchmarks import channels, index, logs, recommend, replay, served, start, stores, visible
 from tests.benchmarks.table import lines
 from tests.benchmarks.world import Size
 from tests.feature_service.redis_process import needs_redis
@@ -97,10 +97,17 @@ def test_what_viewers_do_is_timed_until_one_process_and_two_replicas_show_it(tmp
     assert [(each["store"], each["answering"]) for each in found["stores"]] == [("SQLite", 1), ("Redis", 2)]
 
 
+@pytest.mark.slow
+def test_reports_are_measured_with_each_log(tmp_path: Path) -> None:
+    found = logs.measure(logs.Plan(clients=(1, 2), rounds=1, seconds=0.3), tmp_path, _quiet)
+    _check("logs", found)
+    assert [each["clients"] for each in found if each["log"] == "local"] == [1, 2]
+
+
 def test_an_unknown_part_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="2"):
         benchmarks.main(["recomend"])
     assert (
-        "part: expected one of recommend, served, index, channels, replay, start, stores, visible, received 'recomend'"
-        in capsys.readouterr().err
+        "part: expected one of recommend, served, index, channels, replay, start, stores, logs, visible, "
+        "received 'recomend'" in capsys.readouterr().err
     )
