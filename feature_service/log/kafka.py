@@ -72,6 +72,13 @@ class KafkaLog:
         _, end = topic.span()
         if end < base:
             raise LogError(f"{topic}: expected a log up to position {base}, as the store has it, received one to {end}")
+        stay = "for good" if described.keeps_days is None else f"for {described.keeps_days:g} days at most"
+        _logger.info(
+            "%s: %d brokers or more have what is acknowledged; events stay %s, those of erased users too",
+            topic,
+            described.sure_copies,
+            stay,
+        )
         return cls(topic, described, end)
 
     @property

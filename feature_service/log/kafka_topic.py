@@ -29,13 +29,13 @@ class Described:
         id: Of the cluster and the topic: one that was deleted and made again has another.
         most_bytes: The largest batch that it takes.
         keeps_days: An event may stay for so long, by `retention.ms` and `segment.ms`; None = for good.
-        copies: Brokers that hold it.
+        sure_copies: At least so many brokers have what is acknowledged, by `min.insync.replicas`.
     """
 
     id: str
     most_bytes: int
     keeps_days: float | None
-    copies: int
+    sure_copies: int
 
 
 class KafkaTopic:
@@ -69,7 +69,7 @@ class KafkaTopic:
             id=f"{cluster}/{topic.topic_id}",
             most_bytes=int(options["max.message.bytes"]),
             keeps_days=None if keeps_ms < 0 else (keeps_ms + int(options["segment.ms"])) / _DAY_MS,
-            copies=len(topic.partitions[0].replicas),
+            sure_copies=int(options["min.insync.replicas"]),
         )
 
     def span(self) -> tuple[int, int]:
