@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,12 +15,16 @@ from feature_service.boot import LOG_FOLDER
 from feature_service.clock import NowMs, wall_clock
 from feature_service.features.events import Event, EventKind
 from feature_service.features.schema import key_of
+from feature_service.features.state import State
+from feature_service.live.table import LiveTable
 from feature_service.log.protocol import LogError
 from feature_service.log.reader import read_log
+from feature_service.replica import Replica
 from feature_service.replica_boot import booted_replica
 from feature_service.service import FeatureService
 from feature_service.settings import SettingsError
 from feature_service.stores import redis
+from feature_service.stores.follower import Follower
 from feature_service.stores.protocol import StoreError
 from feature_service.writer import Result
 from tests.feature_service.event_streams import contents
@@ -178,11 +182,37 @@ async def test_a_gap_in_the_changes_makes_a_replica_read_all_anew(pair: Pair, mo
     await pair.writer.client.report([started("anna"), started("bert")])
     await pair.level()
     await pair.replica.client.recommend("viewer")  # Known to the replica, as nobody yet.
+    await pair.writer.client.report([event("end", EventKind.ROOM_ENDED)])
+    await pair.level()
     monkeypatch.setattr(redis, "MOST_NAMES", 0)  # No checkpoint names what it changes any more.
-    more = [event("like", EventKind.LIKE, user_id="viewer"), event("end", EventKind.ROOM_ENDED), started("carl")]
+    more = [event("like", EventKind.LIKE, room_id="bert/1", streamer_id="bert", user_id="viewer"), started("carl")]
     await pair.writer.client.report(more)
+    assert len(list(pair.writer.service.live.sweep(wall_clock() + 5_400_000))) == 1  # The room that has ended.
     await shown(pair.replica, ["bert/1", "carl/1"])
     assert contents(pair.replica.service.state) == contents(pair.writer.service.state)
+
+
+async def test_a_room_is_embedded_anew_for_what_it_tells_of_itself_and_not_for_what_viewers_do(
+    pair: Pair, server: RedisProcess
+) -> None:
+    catalog, changed = pair.writer.service.catalog, list[int]()
+    state = State(catalog.memories)
+    with closing(Follower(server.address, "onair", state.dtypes)) as follower:
+        replica = Replica(follower, state, LiveTable(state), catalog, changed.append, wall_clock)
+        await replica.start()
+        following = asyncio.create_task(replica.keep_following())
+        visit = event("visit", EventKind.ENTER, user_id="viewer")
+        told = [event("update", EventKind.ROOM_UPDATED, category="games"), event("end", EventKind.ROOM_ENDED)]
+        for each, times in ((started("anna"), 1), (visit, 1), (told[0], 2), (told[1], 3)):
+            await pair.writer.client.report([each])
+
+            async def follows() -> bool:
+                return state.position == pair.writer.service.state.position
+
+            await eventually(follows)
+            assert changed == times * [state.rooms.find(key_of("room", "anna/1"))]
+        following.cancel()
+        await asyncio.wait([following])
 
 
 async def test_who_is_erased_is_nobody_to_a_replica_either(pair: Pair) -> None:

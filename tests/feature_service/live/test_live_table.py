@@ -164,3 +164,29 @@ def test_a_table_over_a_restored_state_knows_its_rooms() -> None:
     assert live.rows_of_streamers(np.array([key_of("streamer", "s")]), START_MS + 1).tolist() == [
         state.rooms.find(key_of("room", "r"))
     ]
+
+
+def test_a_table_that_follows_records_says_what_the_one_says_that_learns_from_events(platform: Platform) -> None:
+    generator, followed = np.random.default_rng(5), state_of()
+    live = LiveTable(followed)
+    rooms, streamers = ("r", "q", "x"), np.array([key_of("streamer", "s"), key_of("streamer", "t")])
+    kinds = (EventKind.ROOM_STARTED, EventKind.ROOM_UPDATED, EventKind.LIKE, EventKind.ROOM_ENDED)
+    on_air = found = 0
+    for second in range(0, 40_000, 40):  # Rooms come and go: an end is forgotten after an hour.
+        room = rooms[generator.integers(3)]
+        kind = kinds[generator.choice(4, p=[0.2, 0.58, 0.2, 0.02])]
+        platform.report(kind, second, room_id=room, streamer_id="t" if room == "x" else "s", lease_ms=150_000)
+        record = platform.state.rooms.get(key_of("room", room)) or b""
+        followed.rooms.put(np.frombuffer(record, followed.rooms.dtype))
+        live.renew(np.array([followed.rooms.find(key_of("room", room))]), START_MS + second * 1000)
+        for row in platform.live.sweep(START_MS + second * 1000):
+            live.forget(followed.rooms.find(int(platform.state.rooms.fields["key"][row])))
+        now_ms = START_MS + second * 1000 + 1
+        assert _room_ids(followed, live.rows(now_ms)) == _room_ids(platform.state, platform.live.rows(now_ms))
+        expected = platform.state.rooms.fields["key"][platform.live.rows_of_streamers(streamers, now_ms)]
+        rows = live.rows_of_streamers(streamers, now_ms)
+        # Of two rooms at once, it may tell sooner that the newer one is over.
+        assert (followed.rooms.fields["key"][rows] == expected)[expected != 0].all()
+        on_air += len(live.rows(now_ms))
+        found += np.count_nonzero(rows)
+    assert on_air > found > 0  # At times a streamer had two rooms.
