@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -17,7 +17,7 @@ from feature_service.features.duplicates import Duplicates
 from feature_service.features.state import State
 from feature_service.log.local import LocalLog
 from feature_service.log.opening import LOG_FOLDER, claim_log, open_log
-from feature_service.log.protocol import EventLog, LogError
+from feature_service.log.protocol import EventLog, LogEndedError, LogError
 from feature_service.retention import Retention
 from feature_service.served.retention import ServedRetention
 from feature_service.service import FeatureService
@@ -53,6 +53,7 @@ async def booted(
     *,
     as_of_log: bool = False,
     now_ms: NowMs | None = None,
+    log_ended: Callable[[LogEndedError], None] = lambda _: None,
 ) -> AsyncGenerator[FeatureService]:
     """A service that runs: state restored, model servers followed, checkpoints taken.
 
@@ -62,6 +63,7 @@ async def booted(
         targets: The model servers, `host:port`.
         as_of_log: Start the clock at the log's end instead of now.
         now_ms: A clock of the caller's own instead.
+        log_ended: Is told when the log takes no more events: answers go on, but the service should be started again.
 
     Raises:
         SettingsError: A scene names a channel, filter or re-ranker that does not exist, or the live index cannot be
@@ -75,7 +77,7 @@ async def booted(
     try:
         async with running(service):
             tasks = [
-                asyncio.create_task(parts.checkpoints.keep_taking(settings.checkpoint_s)),
+                asyncio.create_task(parts.checkpoints.keep_taking(settings.checkpoint_s, log_ended)),
                 asyncio.create_task(parts.retention.keep()),
                 asyncio.create_task(_keep_sweeping(service)),
             ]

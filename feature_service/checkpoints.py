@@ -8,7 +8,7 @@ from contextlib import closing
 from itertools import takewhile
 
 from feature_service.features.state import State
-from feature_service.log.protocol import EventLog, LogError
+from feature_service.log.protocol import EventLog, LogEndedError, LogError
 from feature_service.service import FeatureService
 from feature_service.stores.keeper import StateKeeper
 from feature_service.stores.protocol import Store, StoreError, StoreLostError
@@ -43,8 +43,8 @@ class Checkpoints:
         self._store = store
         self._open_store = open_store
 
-    async def keep_taking(self, every_s: float) -> None:
-        """Takes one every so many seconds, until it is cancelled."""
+    async def keep_taking(self, every_s: float, log_ended: Callable[[LogEndedError], None]) -> None:
+        """Takes one every so many seconds, until it is cancelled or the log has ended, which it tells."""
         while True:
             await asyncio.sleep(every_s)
             try:
@@ -52,6 +52,9 @@ class Checkpoints:
             except StoreLostError as error:
                 log.warning("the store is filled again from the log: %s", error)
                 await self._refill()
+            except LogEndedError as error:
+                log_ended(error)
+                return
             except (LogError, StoreError) as error:
                 log.warning("the checkpoint waits: %s", error)
 

@@ -1,7 +1,8 @@
 r"""Serve RecommendationService over gRPC: slates, explanations, feature tensors and event reports.
 
 The folder of --data holds the durable event log and the store; one process owns it. Without --model-server, or while
-no model is ready, answers fall back to what is hot, and say so. Ends cleanly on SIGINT and SIGTERM.
+no model is ready, answers fall back to what is hot, and say so. Ends cleanly on SIGINT and SIGTERM, and with an error
+when its log takes no more events: started again, it goes on from what is in the log.
 
 When the store of --settings is a Redis, replicas answer beside that process: they follow the store, forward reports to
 the process that --replica-of names, and have a folder of their own for what they show.
@@ -17,11 +18,13 @@ import asyncio
 import gc
 import logging
 import signal
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 
 from threadpoolctl import threadpool_limits  # pyright: ignore[reportMissingTypeStubs]
 
 from feature_service.boot import booted
+from feature_service.log.protocol import LogEndedError
 from feature_service.replica_boot import booted_replica
 from feature_service.server import start_server
 from feature_service.service import FeatureService
@@ -54,22 +57,41 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 async def _serve(settings: Settings, arguments: argparse.Namespace) -> None:
-    stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
+    stopped: asyncio.Future[None] = loop.create_future()
+
+    def stop(error: LogEndedError | None = None) -> None:
+        if stopped.done():
+            return
+        if error:
+            stopped.set_exception(error)
+        else:
+            stopped.set_result(None)
+
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stopped.set)
-    async with _booted(settings, arguments) as service:
+        loop.add_signal_handler(number, stop)
+    async with _booted(settings, arguments, stop) as service:
         gc.collect()
         gc.freeze()  # What was restored stays: no need to look through it again and again in the middle of a request.
         server, port = await start_server(service, arguments.address)
         logging.getLogger(__name__).info("serving on port %d", port)
         if arguments.port_file:
             arguments.port_file.write_text(f"{port}\n")
-        await stopped.wait()
-        await server.stop(GRACE_S)
+        try:
+            await stopped
+        finally:
+            await server.stop(GRACE_S)
 
 
-def _booted(settings: Settings, arguments: argparse.Namespace) -> AbstractAsyncContextManager[FeatureService]:
+def _booted(
+    settings: Settings, arguments: argparse.Namespace, log_ended: Callable[[LogEndedError], None]
+) -> AbstractAsyncContextManager[FeatureService]:
     if arguments.replica_of:
         return booted_replica(settings, arguments.data, arguments.model_server, arguments.replica_of)
-    return booted(settings, arguments.data, arguments.model_server, as_of_log=arguments.as_of == "log")
+    return booted(
+        settings,
+        arguments.data,
+        arguments.model_server,
+        as_of_log=arguments.as_of == "log",
+        log_ended=log_ended,
+    )

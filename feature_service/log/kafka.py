@@ -11,7 +11,7 @@ from feature_service.features.events import Event
 from feature_service.log.codec import EVENTS
 from feature_service.log.kafka_client import ANSWER_S, reason
 from feature_service.log.kafka_topic import Described, KafkaTopic
-from feature_service.log.protocol import LogError
+from feature_service.log.protocol import LogEndedError, LogError
 
 MOST_WAITING = 100_000
 """Events that may be on their way at a time; more than a broker that answers leaves waiting for a second."""
@@ -45,7 +45,7 @@ class KafkaLog:
         self._topic = topic
         self._position = self._delivered = position
         self._most_bytes = described.most_bytes - _OVERHEAD_BYTES
-        self._failure: LogError | None = None
+        self._failure: LogEndedError | None = None
         self._progress_s = time.monotonic()
         self._waiters: list[tuple[int, asyncio.Future[None]]] = []
         limits = {"message.max.bytes": described.most_bytes, "batch.size": min(described.most_bytes // 2, 1_000_000)}
@@ -201,7 +201,9 @@ class KafkaLog:
         if self._failure is not None:
             raise self._failure
 
-    def _fail(self, why: str) -> LogError:
-        self._failure = LogError(f"{self._topic}: {why}; start the service again, it goes on from what is in the log")
+    def _fail(self, why: str) -> LogEndedError:
+        self._failure = LogEndedError(
+            f"{self._topic}: {why}; start the service again, it goes on from what is in the log"
+        )
         _logger.error("%s", self._failure)
         return self._failure

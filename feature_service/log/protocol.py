@@ -10,6 +10,10 @@ class LogError(RuntimeError):
     """A log that cannot be opened, read or written: names the file, what was expected and received."""
 
 
+class LogEndedError(LogError):
+    """A log that takes nothing more. Only a process that opens it again knows what of the last events is in it."""
+
+
 class EventLog(Protocol):
     """An event's position is the number of events before it, so it counts from 0 or from the base of the log.
 

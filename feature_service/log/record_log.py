@@ -10,7 +10,7 @@ from typing import Generic, NamedTuple, Self
 
 from feature_service.log.codec import Codec, Record
 from feature_service.log.lock import release_lock, take_lock
-from feature_service.log.protocol import LogError
+from feature_service.log.protocol import LogEndedError, LogError
 from feature_service.log.reader import read_records
 from feature_service.log.segment import decode, encode, first_positions, is_torn, segment_path
 
@@ -40,7 +40,7 @@ class RecordLog(Generic[Record]):
         self._file, self._size, self._position = place
         self._synced = self._position
         self._retired: list[int] = []
-        self._failure: LogError | None = None
+        self._failure: LogEndedError | None = None
         self._sync_task: asyncio.Task[None] | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="log-sync")
 
@@ -181,9 +181,9 @@ class RecordLog(Generic[Record]):
         except OSError:
             self._fail(error)
 
-    def _fail(self, error: OSError) -> LogError:
+    def _fail(self, error: OSError) -> LogEndedError:
         """Refuses all that comes: after a failed sync nobody knows which of the pages are on the disk."""
-        self._failure = LogError(f"{self._folder}: the log could not be synced: {error.strerror}; open it again")
+        self._failure = LogEndedError(f"{self._folder}: the log could not be synced: {error.strerror}; open it again")
         return self._failure
 
     def _batch(self) -> _Batch:

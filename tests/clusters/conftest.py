@@ -1,4 +1,4 @@
-"""The same tests on every storage: this machine's files, a real HDFS, and a server that speaks S3."""
+"""The servers of the cluster tests, and every storage for the same tests: files, a real HDFS, one that speaks S3."""
 
 import secrets
 from collections.abc import Iterator
@@ -8,6 +8,7 @@ import pytest
 from pyarrow import fs
 
 from tests.clusters.hdfs import Hdfs
+from tests.clusters.kafka_broker import KafkaBroker
 from tests.clusters.object_store import ObjectStore
 from training.storage import Place, Remote
 
@@ -24,6 +25,18 @@ def object_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObjectSto
         for name, value in running.environment.items():
             patch.setenv(name, value)
         yield running
+
+
+@pytest.fixture(scope="session")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaBroker]:
+    with KafkaBroker(tmp_path_factory.mktemp("kafka")) as running:
+        yield running
+
+
+@pytest.fixture
+def address(broker: KafkaBroker) -> str:
+    """Of an empty topic of the test's own, for the settings."""
+    return broker.topic()
 
 
 @pytest.fixture(params=["file", "hdfs", "s3"])

@@ -31,12 +31,13 @@ transaction.state.log.num.partitions=1
 transaction.state.log.replication.factor=1
 transaction.state.log.min.isr=1
 group.initial.rebalance.delay.ms=0
+log.retention.ms=-1
 log.message.timestamp.after.max.ms=9223372036854775807
 broker.session.timeout.ms=2000
 broker.heartbeat.interval.ms=500
 """
 """Of a cluster of one: topics of three copies would wait for two other brokers. One that was killed is let in again
-once its last session has timed out. Tests have clocks of their own, ahead of the broker's too."""
+once its last session has timed out. Tests have clocks of their own, years behind the broker's or ahead of it."""
 
 
 class KafkaBroker:

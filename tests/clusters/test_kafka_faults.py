@@ -4,7 +4,6 @@ import asyncio
 import itertools
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import grpc.aio
@@ -23,20 +22,10 @@ from tests.faults.reporters import ROOMS, SETTINGS, Reporters, assert_nothing_lo
 from tests.feature_service.event_streams import contents
 from tests.feature_service.running_service import PATIENCE_S, lean_settings, running
 from tests.stack.running_stack import eventually
+from tests.stack.service_process import ServiceProcess
 
 SOON_S = 1.0
 """So long a report waits for a broker that is away."""
-
-
-@pytest.fixture(scope="module")
-def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaBroker]:
-    with KafkaBroker(tmp_path_factory.mktemp("kafka")) as broker:
-        yield broker
-
-
-@pytest.fixture
-def address(broker: KafkaBroker) -> str:
-    return broker.topic()
 
 
 def logged_at(address: str) -> str:
@@ -123,18 +112,23 @@ async def test_a_service_that_was_killed_under_load_goes_on_from_the_topic(tmp_p
         await assert_nothing_lost(service, reporters, lambda: KafkaTopic(address).read(0))
 
 
-async def test_a_service_whose_topic_somebody_else_writes_refuses_reports_and_takes_up_the_topic_when_started_again(
+async def test_a_service_whose_topic_somebody_else_writes_ends_and_takes_up_the_topic_when_started_again(
     tmp_path: Path, address: str
 ) -> None:
-    async with running(tmp_path / "one", more=logged_at(address)) as one:
-        await one.client.report([Reporters.event(number) for number in range(ROOMS)])
+    process = ServiceProcess(tmp_path / "one", settings=SETTINGS + logged_at(address))
+    async with FeatureServiceClient(process.target, PATIENCE_S) as client:
+        await client.report([Reporters.event(number) for number in range(ROOMS)])
         async with running(tmp_path / "two", more=logged_at(address)) as two:
             await two.client.report([Reporters.event(ROOMS)])
-        with pytest.raises(grpc.aio.AioRpcError, match="somebody else writes this topic") as refused:
-            await one.client.report([Reporters.event(ROOMS + 1)])
-        assert refused.value.code() is grpc.StatusCode.UNAVAILABLE
-        assert (await one.client.recommend("user-1")).rooms
-    async with running(tmp_path / "one", more=logged_at(address)) as one:
+        with pytest.raises(grpc.aio.AioRpcError, match="UNAVAILABLE"):
+            await client.report([Reporters.event(ROOMS + 1)])
+    status, line = await asyncio.to_thread(process.ended)
+    assert status == 2
+    assert line == (
+        f"serve: {address}: expected an event at offset {ROOMS}, but it went to {ROOMS + 1}: somebody else writes this "
+        "topic; start the service again, it goes on from what is in the log"
+    )
+    async with running(tmp_path / "one" / "data", more=logged_at(address)) as one:
         # What was refused is in the topic, as it may be; reported again, it is known.
         assert one.service.state.position == ROOMS + 2
         again = await one.service.report([Reporters.event(ROOMS + 1)])

@@ -21,18 +21,6 @@ from tests.feature_service.log.log_contract import EVENTS, LogContract, read, wr
 from tests.stack.running_stack import eventually
 
 
-@pytest.fixture(scope="module")
-def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaBroker]:
-    with KafkaBroker(tmp_path_factory.mktemp("kafka")) as broker:
-        yield broker
-
-
-@pytest.fixture
-def address(broker: KafkaBroker) -> str:
-    """Of an empty topic of the test's own."""
-    return broker.topic()
-
-
 @pytest.fixture
 def log(address: str) -> Iterator[KafkaLog]:
     log = KafkaLog.open(address)

@@ -1,6 +1,5 @@
 """Training reads a service's events from its topic, and gets what it would get from a local log."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -18,17 +17,6 @@ from tests.training.streaming.service_logs import CATALOG, made_up
 from training.__main__ import main
 from training.data.served_join import join_served
 from training.streaming.worker import Worker
-
-
-@pytest.fixture(scope="module")
-def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaBroker]:
-    with KafkaBroker(tmp_path_factory.mktemp("kafka")) as broker:
-        yield broker
-
-
-@pytest.fixture
-def address(broker: KafkaBroker) -> str:
-    return broker.topic()
 
 
 def write(address: str, events: list[Event]) -> None:

@@ -45,6 +45,10 @@ class ServiceProcess:
         self._process.terminate()
         return self._process.wait(START_TIMEOUT_S)
 
+    def ended(self) -> tuple[int, str]:
+        """Waits until it ends by itself; returns its exit status and the last line that it wrote."""
+        return self._process.wait(START_TIMEOUT_S), self._log.read_text().splitlines()[-1]
+
     def __enter__(self) -> "ServiceProcess":
         return self
 
