@@ -47,6 +47,7 @@ class KafkaClients:
     Attributes:
         library: The client library.
         topic: The topic's name.
+        options: Of every client.
     """
 
     def __init__(self, address: str) -> None:
@@ -62,7 +63,7 @@ class KafkaClients:
         servers, self.topic = kafka_parts(address)
         self.library = load_kafka()
         # Its own log would go to standard error, a line a second while a broker is away.
-        self._options = _properties() | {"bootstrap.servers": servers, "log_level": 0, "reconnect.backoff.max.ms": 1000}
+        self.options = _properties() | {"bootstrap.servers": servers, "log_level": 0, "reconnect.backoff.max.ms": 1000}
         self._shown = f"kafka://{servers}/{self.topic}"
 
     def __str__(self) -> str:
@@ -75,7 +76,7 @@ class KafkaClients:
             LogError: A property does not exist.
         """
         with self.told():
-            return self.library.admin.AdminClient(self._options)
+            return self.library.admin.AdminClient(self.options)
 
     def consumer(self) -> Any:
         """A client that reads; of no group, so that its place is the reader's own.
@@ -84,7 +85,7 @@ class KafkaClients:
             LogError: A property does not exist.
         """
         with self.told():
-            return self.library.Consumer(self._options | _READING)
+            return self.library.Consumer(self.options | _READING)
 
     def producer(self, options: dict[str, Any]) -> Any:
         """A client that writes.
@@ -93,7 +94,7 @@ class KafkaClients:
             LogError: A property does not exist.
         """
         with self.told():
-            return self.library.Producer(self._options | options)
+            return self.library.Producer(self.options | options)
 
     @contextmanager
     def told(self) -> Generator[None]:
