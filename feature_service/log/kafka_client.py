@@ -16,7 +16,6 @@ ANSWER_S = 10.0
 PROPERTIES_VARIABLE = "ONAIR_KAFKA_PROPERTIES"
 """Names a file of further properties of the client (librdkafka's), a `name=value` a line: TLS, users and passwords."""
 
-
 _READING = {
     "group.id": "onair",  # The client wants a name, though no group is ever joined.
     "enable.auto.commit": False,

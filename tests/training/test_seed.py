@@ -13,6 +13,7 @@ from feature_service.stores.opening import open_store
 from feature_service.stores.protocol import Live, StoredUser
 from feature_service.stores.settings import StoreSettings
 from tests.feature_service.redis_process import RedisProcess, needs_redis
+from training.__main__ import main
 from training.data.errors import DataError
 from training.data.sources import write_log
 from training.seed import seed
@@ -66,3 +67,10 @@ def test_a_store_that_holds_something_is_not_seeded(tmp_path: Path) -> None:
         (tmp_path / "data" / "store.id").rename(tmp_path / "again" / "store.id")
         with pytest.raises(DataError, match="again: expected an empty store, received one at position 7"):
             seed(past, START_MS + 5 * HOUR_MS, tmp_path / "again", CATALOG, place=place)
+
+
+def test_a_service_with_a_topic_is_not_seeded(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "settings.toml").write_text('[log]\naddress = "kafka://127.0.0.1:1/events"\n')
+    arguments = ["--log", "history", "--samples", "samples", "--data", str(tmp_path / "data")]
+    assert main(["seed", *arguments, "--settings", str(tmp_path / "settings.toml")]) == 2
+    assert "--settings: expected a log in the folder, received log.address" in capsys.readouterr().err

@@ -13,6 +13,7 @@ import sys
 
 from feature_service.settings import load
 from serving.commands.arguments import local_path
+from serving.verbs import UserError
 from training.commands.local_paths import local_paths
 from training.commands.progress import counter
 from training.data.dataset import catalog_of_set
@@ -33,10 +34,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 @local_paths(read=("settings",))
 def run(arguments: argparse.Namespace) -> int:
     """Seeds the folder."""
-    about = read_sample_about(arguments.samples)
-    catalog, place = catalog_of_set(arguments.samples), load(arguments.settings).store
+    settings = load(arguments.settings)
+    if settings.log.address:
+        raise UserError("--settings: expected a log in the folder, received log.address: topics have no history before")
+    about, catalog = read_sample_about(arguments.samples), catalog_of_set(arguments.samples)
     with counter("events", about.events, quiet=arguments.json) as count:
-        seeded = seed(arguments.log, about.last_ms, arguments.data, catalog, count, place)
+        seeded = seed(arguments.log, about.last_ms, arguments.data, catalog, count, settings.store)
     if arguments.json:
         json.dump({"position": seeded.position, "tail": seeded.tail}, sys.stdout)
         sys.stdout.write("\n")
