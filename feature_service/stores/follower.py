@@ -175,9 +175,9 @@ class Follower:
         rooms, streamers, users = sorted(names.rooms), sorted(names.streamers), sorted(names.users)
         transaction = client.pipeline()
         transaction.hmget(self._keys.main, (*HEAD, *map(room_field, rooms)))
-        for key in (*map(self._keys.streamer, streamers), *map(self._keys.user, users)):
-            transaction.get(key)
-        values, *single = transaction.execute()
+        # An MGET wants a key at least; of the hash it says nothing.
+        transaction.mget(self._keys.main, *map(self._keys.streamer, streamers), *map(self._keys.user, users))
+        values, (_, *single) = transaction.execute()
         head = self._checked(values[: len(HEAD)])
         codec = self._codec
         found_rooms = dict(zip(rooms, values[len(HEAD) :], strict=True))
