@@ -61,8 +61,13 @@ class KafkaClients:
         """
         servers, self.topic = kafka_parts(address)
         self.library = load_kafka()
-        # Its own log would go to standard error, a line a second while a broker is away.
-        self.options = _properties() | {"bootstrap.servers": servers, "log_level": 0, "reconnect.backoff.max.ms": 1000}
+        self.options: dict[str, Any] = _properties() | {
+            "bootstrap.servers": servers,
+            "log_level": 0,  # Its own log would go to standard error, a line a second while a broker is away.
+            "error_cb": self._hear,
+            "reconnect.backoff.max.ms": 1000,
+        }
+        self._trouble = ""
         self._shown = f"kafka://{servers}/{self.topic}"
 
     def __str__(self) -> str:
@@ -107,8 +112,16 @@ class KafkaClients:
         except self.library.KafkaException as error:
             code, errors = error.args[0].code(), self.library.KafkaError
             if code in (errors._TIMED_OUT, errors._TRANSPORT, errors._ALL_BROKERS_DOWN):
-                raise LogError(f"{self}: expected a broker that answers, received nothing in {ANSWER_S:g} s") from None
+                trouble = self._trouble and f": {self._trouble}"
+                raise LogError(
+                    f"{self}: expected a broker that answers, received nothing in {ANSWER_S:g} s{trouble}"
+                ) from None
             raise LogError(f"{self}: expected a topic that can be read and written: {reason(error.args[0])}") from None
+
+    def _hear(self, error: Any) -> None:
+        """Keeps what the client has met last: what times out in the end does not say why."""
+        if error.code() != self.library.KafkaError._ALL_BROKERS_DOWN:
+            self._trouble = error.str()
 
 
 def reason(error: Any) -> str:

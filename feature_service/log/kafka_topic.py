@@ -56,9 +56,12 @@ class KafkaTopic:
         """
         with self.clients.told():
             admin = self.clients.admin()
-            cluster = admin.describe_cluster(request_timeout=ANSWER_S).result().cluster_id
-            topic = self._topic(admin)
-            options = self._options(admin)
+            try:
+                cluster = admin.describe_cluster(request_timeout=ANSWER_S).result().cluster_id
+                topic = self._topic(admin)
+                options = self._options(admin)
+            finally:
+                admin.poll(0)  # Tells what it has met.
         if "compact" in options["cleanup.policy"]:
             raise LogError(
                 f"{self}: expected cleanup.policy=delete, received {options['cleanup.policy']}: compaction takes "

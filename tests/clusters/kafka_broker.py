@@ -14,6 +14,9 @@ from confluent_kafka.cimpl import NewTopic
 
 from tests.clusters.processes import INSTALLED, Server, free_port, listens
 
+USER, PASSWORD = "onair", "only-for-tests"
+"""Whom the guarded port lets in."""
+
 _JARS = INSTALLED / "kafka"
 _START_TIMEOUT_S = 120.0
 
@@ -21,8 +24,11 @@ _PROPERTIES = """\
 process.roles=broker,controller
 node.id=1
 controller.quorum.bootstrap.servers=127.0.0.1:{controller}
-listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
+listeners=PLAINTEXT://127.0.0.1:{port},SASL_PLAINTEXT://127.0.0.1:{guarded},CONTROLLER://127.0.0.1:{controller}
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,SASL_PLAINTEXT:SASL_PLAINTEXT,CONTROLLER:PLAINTEXT
 controller.listener.names=CONTROLLER
+sasl.enabled.mechanisms=PLAIN
+listener.name.sasl_plaintext.plain.sasl.jaas.config={module} required user_{user}="{password}";
 log.dirs={data}
 auto.create.topics.enable=false
 offsets.topic.num.partitions=1
@@ -52,10 +58,19 @@ class KafkaBroker:
         assert _JARS.is_dir(), f"{_JARS}: expected the jars that `make clusters` fetches, found none"
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
-        self.port = free_port()
+        self.port, self.guarded_port = free_port(), free_port()
         self._properties = folder / "server.properties"
         self._properties.write_text(
-            _PROPERTIES.format(port=self.port, controller=free_port(), data=folder / "data"), encoding="ascii"
+            _PROPERTIES.format(
+                port=self.port,
+                guarded=self.guarded_port,
+                controller=free_port(),
+                module="org.apache.kafka.common.security.plain.PlainLoginModule",
+                user=USER,
+                password=PASSWORD,
+                data=folder / "data",
+            ),
+            encoding="ascii",
         )
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         command = self._java("kafka.tools.StorageTool", "format", "--standalone", "--cluster-id", cluster, "--config")

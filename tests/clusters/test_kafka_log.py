@@ -11,11 +11,12 @@ from confluent_kafka import Producer, TopicPartition
 from feature_service.clock import wall_clock
 from feature_service.log.codec import EVENTS as CODEC
 from feature_service.log.kafka import KafkaLog
+from feature_service.log.kafka_client import PROPERTIES_VARIABLE
 from feature_service.log.kafka_topic import KafkaReader, KafkaTopic
 from feature_service.log.opening import LOG_FOLDER, claim_log
 from feature_service.log.protocol import EventLog, LogError
 from feature_service.log.settings import LogSettings
-from tests.clusters.kafka_broker import KafkaBroker
+from tests.clusters.kafka_broker import PASSWORD, USER, KafkaBroker
 from tests.feature_service.event_streams import START_MS
 from tests.feature_service.log.log_contract import EVENTS, LogContract, read, write
 from tests.stack.running_stack import eventually
@@ -121,6 +122,26 @@ async def test_what_transactions_leave_between_events_is_no_event(broker: KafkaB
         await eventually(marked)
         with pytest.raises(LogError, match="expected the event at 1, found offset 2 behind it: only the service may"):
             list(topic.read(0))
+
+
+async def test_a_guarded_broker_lets_in_who_has_the_password_and_nobody_tells_it(
+    broker: KafkaBroker, address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    guarded = address.replace(str(broker.port), str(broker.guarded_port))
+    given = f"security.protocol=SASL_PLAINTEXT\nsasl.mechanism=PLAIN\nsasl.username={USER}\nsasl.password="
+    monkeypatch.setenv(PROPERTIES_VARIABLE, str(tmp_path / "kafka.properties"))
+    (tmp_path / "kafka.properties").write_text(given + PASSWORD)
+    log = KafkaLog.open(guarded)
+    await log.durable(log.append(EVENTS[:1]))
+    assert await read(log, 0) == [(0, EVENTS[0])]
+    log.close()
+
+    (tmp_path / "kafka.properties").write_text(f"{given}oyster")
+    with pytest.raises(
+        LogError, match=f"{guarded}: expected a broker that answers, .*Authentication failed"
+    ) as refusal:
+        KafkaLog.open(guarded)
+    assert "oyster" not in str(refusal.value)
 
 
 def test_what_is_no_event_is_named_by_its_position(broker: KafkaBroker, address: str) -> None:
