@@ -93,11 +93,8 @@ class KafkaLog:
         waiting = self._position - self._delivered
         if not waiting:
             self._progress_s = time.monotonic()
-        silent_s = time.monotonic() - self._progress_s
-        if silent_s > ANSWER_S or waiting + len(events) > MOST_WAITING:
-            raise LogError(
-                f"{self._topic}: {waiting} events wait for a broker, for {silent_s:.0f} s; no more are taken"
-            )
+        if not self._patience_s() or waiting + len(events) > MOST_WAITING:
+            raise LogError(f"{self._topic}: {waiting} events wait to be written already; no more are taken")
         for event, payload in zip(events, payloads, strict=True):
             self._produce(payload, event.received_ms or event.time_ms)
         return self._position
@@ -114,11 +111,11 @@ class KafkaLog:
         # One that has come in between has woken nobody.
         self._wake()
         try:
-            await asyncio.wait_for(waiter, ANSWER_S)
+            await asyncio.wait_for(waiter, self._patience_s())
         except TimeoutError:
             raise LogError(
-                f"{self._topic}: not acknowledged within {ANSWER_S:g} s, but may be written yet; report again, what is "
-                "there twice is taken once"
+                f"{self._topic}: no broker has acknowledged anything for {ANSWER_S:g} s; what was reported may be "
+                "written yet, and is taken once when it is reported again"
             ) from None
 
     def read(self, position: int) -> Iterator[tuple[int, Event]]:
@@ -133,8 +130,14 @@ class KafkaLog:
         """Waits for the events on their way, but not for ever, and lets go of the topic."""
         self._closing.set()
         self._thread.join()
-        if self._failure is None and (left := self._serve(self._producer.flush, ANSWER_S)):
+        if self._failure is None and (left := self._serve(self._producer.flush, self._patience_s())):
             _logger.warning("%s: the last %d events were not acknowledged, and may be lost", self._topic, left)
+
+    def _patience_s(self) -> float:
+        """So long events may still wait for a broker, seconds; 0 when none has answered for too long."""
+        if self._delivered == self._position:
+            return ANSWER_S
+        return max(ANSWER_S - (time.monotonic() - self._progress_s), 0.0)
 
     def _payload(self, event: Event) -> bytes:
         payload = EVENTS.to_bytes(event)
