@@ -18,6 +18,7 @@ import asyncio
 import gc
 import logging
 import signal
+import sys
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 
@@ -30,6 +31,10 @@ from feature_service.server import start_server
 from feature_service.service import FeatureService
 from feature_service.settings import Settings, load
 from serving.commands.arguments import local_path
+
+SWITCH_S = 1e-4
+"""How long a thread waits for another that computes. A checkpoint compresses a thousand records and waits after each:
+at 2,000 events a second it takes half as long as with Python's 5 ms, and reports are acknowledged sooner too."""
 
 GRACE_S = 10.0
 """How long requests in flight may take to finish after SIGTERM."""
@@ -50,6 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Serves until a signal comes."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    sys.setswitchinterval(SWITCH_S)
     # BLAS shares a product between threads, and on a busy machine waits for the others longer than one alone takes.
     with threadpool_limits(1, user_api="blas"):
         asyncio.run(_serve(load(arguments.settings), arguments))
