@@ -17,6 +17,7 @@ for version in 3.11 3.12; do
 done
 compile 3.11 uv.txt requirements/uv.in
 compile 3.11 object-store.txt requirements/object-store.in
+compile 3.11 pyflink.txt requirements/pyflink.in
 # What training is measured beside; LibRecommender has no wheel for a later Python.
 for peer in deepctr deepctr_torch librecommender; do
   compile 3.11 "peers-$peer.txt" "requirements/peers-$peer.in"

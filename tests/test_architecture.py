@@ -107,6 +107,7 @@ def test_every_module_of_a_stage_stands_in_its_registry(registry: str, names_no_
                 "local_paths",
                 "log_argument",
                 "progress",
+                "repeating",
                 "run_incremental",
             },
         ),

@@ -13,9 +13,10 @@ for pom in tests/clusters/*/pom.xml; do
     cp "$sums" "$folder/$name/.complete"
 done
 
-pins=requirements/object-store.txt
-if ! cmp --silent "$pins" "$folder/object-store/.complete"; then
-    "$uv" venv --quiet --clear --python .venv/bin/python "$folder/object-store"
-    "$uv" pip install --quiet --python "$folder/object-store/bin/python" --no-deps --require-hashes -r "$pins"
-    cp "$pins" "$folder/object-store/.complete"
-fi
+for name in object-store pyflink; do
+    pins=requirements/$name.txt
+    cmp --silent "$pins" "$folder/$name/.complete" && continue
+    "$uv" venv --quiet --clear --python .venv/bin/python "$folder/$name"
+    "$uv" pip install --quiet --python "$folder/$name/bin/python" --no-deps --require-hashes -r "$pins"
+    cp "$pins" "$folder/$name/.complete"
+done

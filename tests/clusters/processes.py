@@ -3,7 +3,7 @@
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -21,15 +21,23 @@ def free_port() -> int:
 class Server:
     """A process of its own; to be ended by `kill`, or as a context."""
 
-    def __init__(self, command: Sequence[str], log: Path, ready: Callable[[], bool], *, timeout_s: float) -> None:
-        """Starts it and waits until it is ready.
+    def __init__(
+        self,
+        command: Sequence[str],
+        log: Path,
+        ready: Callable[[], bool],
+        *,
+        timeout_s: float,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        """Starts it and waits until it is ready; in this process's environment, unless one is given.
 
         Raises:
             AssertionError: It ended, or the time was up; with the end of its log.
         """
         with log.open("ab") as output:
             self._process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd=log.parent
+                command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd=log.parent, env=environment
             )
         deadline_s = time.monotonic() + timeout_s
         while not ready():
@@ -37,6 +45,11 @@ class Server:
                 self.kill()
                 raise AssertionError(f"{command[0]} did not start: {log.read_text(errors='replace')[-2000:]}")
             time.sleep(0.05)
+
+    @property
+    def pid(self) -> int:
+        """Its process's id."""
+        return self._process.pid
 
     def kill(self) -> None:
         """Ends it at once, as `kill -9` does."""

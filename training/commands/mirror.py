@@ -10,16 +10,13 @@ Examples:
 """
 
 import argparse
-import signal
 import sys
-import time
 from pathlib import Path
 
 from serving.commands.arguments import local_path, positive
-from training.data.errors import DataError
+from training.commands.repeating import repeat
 from training.mirror import mirror, models_in
 from training.storage import Place, place
-from training.versions import PublishError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,16 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Mirrors."""
-    if not arguments.every:
-        _look(arguments.source, arguments.target, arguments.model)
-        return 0
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    while True:
-        try:
-            _look(arguments.source, arguments.target, arguments.model)
-        except (DataError, PublishError) as error:
-            sys.stderr.write(f"mirror: {error}\n")
-        time.sleep(arguments.every)
+    return repeat(lambda: _look(arguments.source, arguments.target, arguments.model), arguments.every, "mirror")
 
 
 def _look(source: Place, target: Path, names: list[str] | None) -> None:

@@ -25,6 +25,9 @@ NARROW = CATALOG.layout(("user.id", "room.viewers", "streamer.id"))
 START_MS = 500_000 * HOUR_MS
 """When the logs begin: the start of an hour."""
 
+LATER = "later"
+"""The event that `closed` adds."""
+
 ACTS = (EventKind.LIKE, EventKind.COMMENT, EventKind.GIFT, EventKind.SHARE, EventKind.FOLLOW)
 
 
@@ -144,6 +147,12 @@ def made_up(folder: Path, seed: int, hours: int = 6, slates_an_hour: int = 12) -
     written = np.argsort([each.served_ms + rng.uniform(0, 900_000) for each in logs.slates])
     logs.serve([logs.slates[place] for place in written])
     return logs, _received(rng, events)
+
+
+def closed(events: list[Event]) -> list[Event]:
+    """Events, and behind them one so much later that all their hours are over."""
+    later_ms = max(each.received_ms for each in events) + 6 * HOUR_MS
+    return [*events, event(EventKind.IMPRESSION, LATER, later_ms, "other", "elsewhere")]
 
 
 def _broadcast(rng: np.random.Generator, room: str, start_ms: int, end_ms: int) -> list[Event]:

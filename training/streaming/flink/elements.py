@@ -58,7 +58,7 @@ class EventRouter:
     def route(self, record: tuple[int, bytes]) -> Iterator[tuple[Any, ...]]:
         """The elements of a record, which is its position and payload; with a tick for all whenever an hour begins.
 
-        After a restart an hour may begin twice, which changes nothing.
+        After a restart an hour begins once more, which changes nothing: its moments are still to come.
         """
         number, payload = record
         event = EVENTS.from_bytes(payload)

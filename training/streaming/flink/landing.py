@@ -17,6 +17,9 @@ from feature_service.log.segment import first_positions
 from training.data.locations import locate, reachable
 from training.streaming.flink.plan import SUFFIX
 
+EVENTS_FOLDER, SLATES_FOLDER = "events", "slates"
+"""Where the two logs of a service land, in one folder."""
+
 _RECORDS_PER_FILE = 20_000
 
 _PAYLOADS: Codec[bytes] = Codec(bytes, bytes, lambda _: "record")

@@ -13,7 +13,7 @@ Due = tuple[int, int]
 
 
 def due_ms(at_ms: int) -> Iterator[int]:
-    """The moments at which the hour of some time has to be looked at, Unix milliseconds."""
+    """The moments at which the hour of some time has to be looked at, Unix milliseconds; all are later."""
     return (moment_of(at_ms // HOUR_MS, revision) for revision in range(1, LAST_REVISION + 1))
 
 

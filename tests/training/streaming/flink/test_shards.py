@@ -5,21 +5,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
-from feature_service.features.events import Event, EventKind
+from tests.training.streaming.flink.records import assert_service_has, told
 from tests.training.streaming.same_samples import assert_same, batch
-from tests.training.streaming.service_logs import CATALOG, LAYOUT, START_MS, ServiceLogs, event, made_up
+from tests.training.streaming.service_logs import CATALOG, LATER, LAYOUT, START_MS, ServiceLogs, closed, made_up
 from training.data.errors import DataError
 from training.data.hours import HOUR_MS
 from training.data.platform import settings_toml
 from training.data.samples_io import read_enters, read_sample_about, read_samples
-from training.data.service_log import FollowedState, read_events
 from training.streaming.flink.committing import Committed, Committer
 from training.streaming.flink.elements import Element, EventRouter, Kind, SlateRouter
 from training.streaming.flink.landing import land, record_of
-from training.streaming.flink.parts import arrays_of_line
 from training.streaming.flink.plan import PARTS, SUFFIX, Plan
 from training.streaming.flink.schedule import due_ms
 from training.streaming.flink.shards import Shards
@@ -41,6 +38,7 @@ class Flow:
         self._history: list[bytes | None] = [None] * (2 * SHARDS)
         self._timers: set[int] = set()
         self._files = 0
+        self.parts: list[str] = []
         self.records: list[str] = []
 
     def take(self, values: Iterator[tuple[Any, ...]]) -> int:
@@ -67,6 +65,7 @@ class Flow:
         spoken = self._shards.speak(shard, moment_ms, self._held[shard], self._history[shard])
         self._held[shard], self._history[shard] = spoken.kept, spoken.history
         self.records.append(spoken.records)
+        self.parts += spoken.parts
         return spoken.parts
 
     def commit(self) -> list[Committed]:
@@ -81,42 +80,24 @@ def records(folder: Path, log: Path) -> list[tuple[int, bytes]]:
     return [record_of(line) for path in sorted(folder.glob("*")) for line in path.read_text().splitlines()]
 
 
-def closed(logs: ServiceLogs, events: list[Event], hours: float = 6) -> None:
-    """Writes events, and behind them one so much later that all hours are over."""
-    last_ms = max(each.received_ms for each in events)
-    later = event(EventKind.IMPRESSION, "later", last_ms + round(hours * HOUR_MS), "other", "elsewhere")
-    logs.append([*events, later])
-
-
-def run(logs: ServiceLogs, flow: Flow) -> None:
-    """Lets both logs flow in, each by its own time."""
+def run(logs: ServiceLogs, flow: Flow, restart: int = -1) -> None:
+    """Lets both logs flow in, each by its own time; before a record, the process that reads events is another one."""
     events, slates = EventRouter(SHARDS), SlateRouter(SHARDS)
     served = records(logs.data / "landed slates", logs.served)
     slates_ms = max((flow.take(slates.route(each)) for each in served), default=0)
-    for each in records(logs.data / "landed events", logs.log):
+    for number, each in enumerate(records(logs.data / "landed events", logs.log)):
+        if number == restart:
+            events = EventRouter(SHARDS)
         events_ms = flow.take(events.route(each))
         # A timer fires some time after its moment: what has come by then must not count.
         flow.go_on(min(events_ms - 1_200_000, slates_ms + 24 * HOUR_MS))
     flow.go_on(events_ms)
 
 
-def newest(lines: list[str]) -> dict[str, dict[Any, bytes]]:
-    """The newest records of lines, by their table and key."""
-    found: dict[str, dict[Any, bytes]] = {name: {} for name in ("users", "pairs", "rooms", "streamers")}
-    for line in lines:
-        arrays = arrays_of_line(line)
-        owners = arrays.get("pair_users", np.zeros(0, np.int64)).tolist()
-        for name in {*found} & {*arrays}:
-            keys = arrays[name]["key"].tolist()
-            keys = zip(owners, keys, strict=True) if name == "pairs" else keys
-            found[name].update(zip(keys, (record.tobytes() for record in arrays[name]), strict=True))
-    return found
-
-
 @pytest.mark.parametrize("seed", [3, 11, 12])
 def test_the_shards_together_say_what_the_join_of_the_whole_log_says(tmp_path: Path, seed: int) -> None:
     logs, events = made_up(tmp_path, seed)
-    closed(logs, events)
+    logs.append(closed(events))
     run(logs, flow := Flow(tmp_path / "out"))
     flow.commit()
     assert_same(tmp_path / "out" / "hours", batch(logs))
@@ -127,29 +108,14 @@ def test_the_shards_together_say_what_the_join_of_the_whole_log_says(tmp_path: P
 
 def test_the_records_are_those_of_a_service(tmp_path: Path) -> None:
     logs, events = made_up(tmp_path, 13)
-    closed(logs, events)
+    logs.append(closed(events))
     run(logs, flow := Flow(tmp_path / "out"))
-    service = FollowedState(CATALOG)
-    for _, each in read_events(logs.log):
-        if each.event_id != "later":
-            service.apply(each)
-    found = newest(flow.records)
-    pairs = {(user, record["key"]): record for user, table in service.state.pairs.items() for record in table.all()}
-    expected = {
-        "users": {record["key"]: record for record in service.state.users.all()},
-        "streamers": {record["key"]: record for record in service.state.streamers.all()},
-        "pairs": pairs,
-    }
-    for name, records in expected.items():
-        assert found[name] == {key: record.tobytes() for key, record in records.items()}, name
-    rooms = service.state.rooms.all()
-    assert len(rooms)
-    assert all(found["rooms"][record["key"]] == record.tobytes() for record in rooms)
+    assert_service_has(told(flow.records), logs.log, CATALOG, but=LATER)
 
 
 def test_last_revisions_alone_are_the_same_samples(tmp_path: Path) -> None:
     logs, events = made_up(tmp_path, 4)
-    closed(logs, events)
+    logs.append(closed(events))
     run(logs, flow := Flow(tmp_path / "out", final=True))
     assert {each.revision for each in flow.commit()} == {4}
     assert_same(tmp_path / "out" / "hours", batch(logs))
@@ -165,9 +131,19 @@ def test_an_hour_is_there_ten_minutes_after_its_end_and_corrected_each_hour_afte
     assert not read_samples(tmp_path / "out" / "hours").candidates.mask.all()
 
 
+def test_an_hour_that_begins_once_more_after_a_restart_is_not_spoken_of_again(tmp_path: Path) -> None:
+    logs, events = made_up(tmp_path, 14)
+    logs.append(closed(events))
+    run(logs, flow := Flow(tmp_path / "out"), restart=len(events) // 2)
+    heads = [line.partition("\t")[0] for line in flow.parts]
+    assert len(heads) == len(set(heads))
+    flow.commit()
+    assert_same(tmp_path / "out" / "hours", batch(logs))
+
+
 def test_what_is_committed_is_not_written_again(tmp_path: Path) -> None:
     logs, events = made_up(tmp_path, 6)
-    closed(logs, events)
+    logs.append(closed(events))
     run(logs, flow := Flow(tmp_path / "out"))
     assert flow.commit()
     assert flow.commit() == []
@@ -175,7 +151,7 @@ def test_what_is_committed_is_not_written_again(tmp_path: Path) -> None:
 
 def test_an_hour_waits_for_all_its_shards(tmp_path: Path) -> None:
     logs, events = made_up(tmp_path, 7)
-    closed(logs, events)
+    logs.append(closed(events))
     run(logs, flow := Flow(tmp_path / "out", final=True))
     path = min(path for path in (tmp_path / "out" / PARTS).iterdir() if f"{START_MS // HOUR_MS} 4 " in path.read_text())
     first, *others = path.read_text().splitlines()
@@ -187,7 +163,7 @@ def test_an_hour_waits_for_all_its_shards(tmp_path: Path) -> None:
 
 def test_a_damaged_part_is_named(tmp_path: Path) -> None:
     logs, events = made_up(tmp_path, 8)
-    closed(logs, events)
+    logs.append(closed(events))
     run(logs, flow := Flow(tmp_path / "out"))
     path = tmp_path / "out" / PARTS / f"part-1{SUFFIX}"
     path.write_text(path.read_text().replace(" ", "_", 1))
@@ -212,7 +188,7 @@ def test_a_log_lands_once_however_often_it_is_looked_at(tmp_path: Path) -> None:
 
 def test_visits_are_in_the_order_of_their_beginnings(tmp_path: Path) -> None:
     logs, events = made_up(tmp_path, 10)
-    closed(logs, events)
+    logs.append(closed(events))
     run(logs, flow := Flow(tmp_path / "out"))
     flow.commit()
     times_ms = read_enters(tmp_path / "out" / "hours").time_ms.tolist()

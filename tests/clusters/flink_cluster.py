@@ -1,0 +1,195 @@
+"""A real Flink: a JobManager and TaskManagers, each a process of its own, of the package from PyPI."""
+
+import json
+import os
+import shutil
+import subprocess
+import time
+import urllib.request
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from tests.clusters.processes import INSTALLED, Server, free_port
+
+ROOT = Path(__file__).parents[2]
+_ENVIRONMENT = INSTALLED / "pyflink"
+_JARS = INSTALLED / "flink"
+_START_TIMEOUT_S = 120.0
+
+_CONFIG = """\
+jobmanager.rpc.address: 127.0.0.1
+jobmanager.rpc.port: {rpc}
+jobmanager.bind-host: 127.0.0.1
+jobmanager.memory.process.size: 800m
+taskmanager.host: 127.0.0.1
+taskmanager.bind-host: 127.0.0.1
+taskmanager.memory.process.size: 1300m
+taskmanager.numberOfTaskSlots: {slots}
+rest.address: 127.0.0.1
+rest.bind-address: 127.0.0.1
+rest.port: {rest}
+heartbeat.interval: 1000
+heartbeat.timeout: 8000
+execution.checkpointing.interval: 2s
+execution.checkpointing.dir: file://{folder}/checkpoints
+execution.checkpointing.savepoint-dir: file://{folder}/savepoints
+execution.checkpointing.externalized-checkpoint-retention: RETAIN_ON_CANCELLATION
+restart-strategy.type: fixed-delay
+restart-strategy.fixed-delay.attempts: 20
+restart-strategy.fixed-delay.delay: 1s
+io.tmp.dirs: {folder}/tmp
+env.java.opts.all: {opened}
+python.executable: {python}
+python.client.executable: {python}
+"""
+
+
+class FlinkCluster:
+    """The cluster; to be ended as a context."""
+
+    def __init__(self, folder: Path, *, task_managers: int = 2, slots: int = 1) -> None:
+        """Starts it and waits until its TaskManagers are registered.
+
+        Args:
+            folder: Of its configuration, logs, checkpoints and savepoints.
+            task_managers: How many.
+            slots: Of each.
+        """
+        for needed in (_ENVIRONMENT, _JARS):
+            assert needed.is_dir(), f"{needed}: expected what `make clusters` fetches, found nothing"
+        self.folder, self._rest = folder, free_port()
+        self.python = _ENVIRONMENT / "bin" / "python"
+        home = self._home(next((_ENVIRONMENT / "lib").glob("python3*/site-packages/pyflink")))
+        self._configure(home, slots)
+        self._bin = home / "bin"
+        self._environment = {**os.environ, "FLINK_CONF_DIR": str(folder / "conf"), "FLINK_HOME": str(home)}
+        self._bundle = folder / "bundle"
+        subprocess.run([self.python, ROOT / "training/streaming/flink/bundle.py", self._bundle], check=True)
+        self._job_manager = self._start("jobmanager.sh", lambda: self._registered() is not None)
+        self.task_managers: list[Server] = []
+        try:
+            for _ in range(task_managers):
+                self.add_task_manager()
+        except BaseException:
+            self._job_manager.kill()
+            raise
+
+    def add_task_manager(self) -> None:
+        """Starts one more, and waits until it is registered."""
+        before = self._registered() or set()
+        self.task_managers.append(self._start("taskmanager.sh", lambda: bool((self._registered() or set()) - before)))
+
+    def kill_task_manager(self) -> None:
+        """Ends the one that works, at once; its Python processes, which would stay behind, too."""
+        busy = max(self.task_managers, key=lambda each: len(descendants(each.pid)))
+        children = descendants(busy.pid)
+        busy.kill()
+        self.task_managers.remove(busy)
+        _end(children)
+
+    def submit(self, *arguments: str) -> str:
+        """Runs the job detached, with `flink run`; returns its id."""
+        options = ["--detached", "--pyModule", "training.streaming.flink.job", "--pyFiles", str(self._bundle)]
+        told = self.flink("run", *options, *arguments)
+        return told.rpartition("JobID ")[2].split()[0]
+
+    def flink(self, *arguments: str) -> str:
+        """What the command line client says."""
+        command = ["bash", str(self._bin / "flink"), *arguments]
+        environment = {**self._environment, "PATH": f"{self.python.parent}:{os.environ['PATH']}"}
+        # Python looks in the working directory first.
+        done = subprocess.run(
+            command, env=environment, cwd=self._bundle, capture_output=True, text=True, check=False, timeout=300
+        )
+        assert not done.returncode, done.stdout + done.stderr
+        return done.stdout
+
+    def ask(self, path: str) -> Any:
+        """What the JobManager's REST interface says."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self._rest}{path}", timeout=10) as answer:
+            return json.load(answer)
+
+    def state(self, job: str) -> str:
+        """Of a job."""
+        return self.ask(f"/jobs/{job}")["state"]
+
+    def await_end(self, job: str, *, timeout_s: float) -> None:
+        """Waits until a job over what is there has finished."""
+        deadline_s = time.monotonic() + timeout_s
+        while (state := self.state(job)) != "FINISHED":
+            assert state not in ("FAILED", "CANCELED"), self.ask(f"/jobs/{job}/exceptions")["root-exception"]
+            assert time.monotonic() < deadline_s, f"the job is {state} after {timeout_s} s"
+            time.sleep(0.5)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        for each in (*self.task_managers, self._job_manager):
+            children = descendants(each.pid)
+            each.kill()
+            _end(children)
+
+    def _registered(self) -> set[str] | None:
+        """The ids of the TaskManagers; None while the JobManager does not answer."""
+        try:
+            return {each["id"] for each in self.ask("/taskmanagers")["taskmanagers"]}
+        except OSError:
+            return None
+
+    def _home(self, package: Path) -> Path:
+        """A Flink as it is in an image of one's own: that of the package, with the jars of Kafka in its `lib`."""
+        home = self.folder / "home"
+        for name in ("bin", "conf"):
+            shutil.copytree(package / name, home / name)
+        jars = {"lib": (package / "lib", _JARS), "opt": (package / "opt",), "plugins": ()}
+        for name, sources in jars.items():
+            (home / name).mkdir()
+            for jar in (jar for source in sources for jar in source.glob("*.jar")):
+                (home / name / jar.name).symlink_to(jar)
+        return home
+
+    def _configure(self, home: Path, slots: int) -> None:
+        shutil.copytree(home / "conf", self.folder / "conf")
+        (self.folder / "tmp").mkdir()
+        given = (home / "conf" / "config.yaml").read_text("utf-8")
+        config = _CONFIG.format(
+            opened=given.partition(" all: ")[2].splitlines()[0],
+            rpc=free_port(),
+            rest=self._rest,
+            slots=slots,
+            folder=self.folder,
+            python=self.python,
+        )
+        (self.folder / "conf" / "config.yaml").write_text(config, encoding="utf-8")
+
+    def _start(self, script: str, ready: Any) -> Server:
+        command = ["bash", str(self._bin / script), "start-foreground"]
+        log = self.folder / f"{script}.log"
+        return Server(command, log, ready, timeout_s=_START_TIMEOUT_S, environment=self._environment)
+
+
+def descendants(pid: int) -> list[int]:
+    """The processes that a process has started, and theirs."""
+    parents: dict[int, list[int]] = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            parent = int(stat.read_text().rpartition(")")[2].split()[1])
+        except OSError:
+            continue
+        parents.setdefault(parent, []).append(int(stat.parent.name))
+    found, waiting = [], [pid]
+    while waiting:
+        children = parents.get(waiting.pop(), [])
+        found += children
+        waiting += children
+    return found
+
+
+def _end(pids: list[int]) -> None:
+    for pid in pids:
+        try:
+            os.kill(pid, 9)
+        except ProcessLookupError:
+            continue
