@@ -9,7 +9,7 @@ STAMP := $(VENV)/.installed-$(PYTAG)
 CLUSTERS := .clusters
 
 .DEFAULT_GOAL := help
-.PHONY: help setup protos lint types demo test test-all clusters bench bench-train requirements clean
+.PHONY: help setup protos lint types demo test test-all clusters flink bench bench-train requirements clean
 
 help:  ## Show this list.
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,6 +49,9 @@ test-all: test clusters  ## Those, and the tests on a real HDFS, Kafka broker an
 
 clusters: setup  ## Fetch those servers, held to their checksums.
 	bash tests/clusters/install.sh $(BIN)/uv $(CLUSTERS)
+
+flink: clusters  ## The Flink job through a real Kafka, beside the embedded worker. EVENTS=1000000, KILL=1: kill a TaskManager.
+	$(PY) -m tests.clusters.flink_beside_worker $(if $(EVENTS),--events $(EVENTS)) $(if $(KILL),--kill)
 
 bench: setup  ## Recommend beside bare Predicts, replay rate, start-up, memory; about five minutes. JSON=<file>.
 	$(PY) -m tests.benchmarks $(if $(JSON),--json "$(JSON)")

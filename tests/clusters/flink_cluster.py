@@ -39,7 +39,7 @@ restart-strategy.type: fixed-delay
 restart-strategy.fixed-delay.attempts: 20
 restart-strategy.fixed-delay.delay: 1s
 io.tmp.dirs: {folder}/tmp
-env.java.opts.all: {opened}
+env.java.opts.all: {opened} -Djava.io.tmpdir={folder}/tmp
 python.executable: {python}
 python.client.executable: {python}
 """
@@ -88,9 +88,10 @@ class FlinkCluster:
         self.task_managers.remove(busy)
         _end(children)
 
-    def submit(self, *arguments: str) -> str:
-        """Runs the job detached, with `flink run`; returns its id."""
+    def submit(self, *arguments: str, savepoint: str = "") -> str:
+        """Runs the job detached, with `flink run`, from a savepoint if one is given; returns its id."""
         options = ["--detached", "--pyModule", "training.streaming.flink.job", "--pyFiles", str(self._bundle)]
+        options += ["--fromSavepoint", savepoint] if savepoint else []
         told = self.flink("run", *options, *arguments)
         return told.rpartition("JobID ")[2].split()[0]
 

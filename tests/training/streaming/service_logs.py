@@ -49,11 +49,11 @@ class ServiceLogs:
         """The served log."""
         return self.data / SERVED_FOLDER
 
-    def append(self, events: list[Event]) -> None:
-        """Writes events behind the others."""
-        log = LocalLog.open(self.log, segment_bytes=20_000)
-        for event in events:
-            log.append([event])
+    def append(self, events: list[Event], at_once: int = 1) -> None:
+        """Writes events behind the others, so many at once."""
+        log = LocalLog.open(self.log, segment_bytes=20_000 * at_once)
+        for first in range(0, len(events), at_once):
+            log.append(events[first : first + at_once])
         log.close()
 
     def serve(self, slates: list[ServedSlate], layouts: tuple[Layout, ...] = (LAYOUT,)) -> None:
@@ -122,7 +122,9 @@ def room_event(kind: EventKind, event_id: str, time_ms: int, room: str, viewers:
     )
 
 
-def made_up(folder: Path, seed: int, hours: int = 6, slates_an_hour: int = 12) -> tuple[ServiceLogs, list[Event]]:
+def made_up(
+    folder: Path, seed: int, hours: int = 6, slates_an_hour: int = 12, rooms: int = 8, viewers: int = 5
+) -> tuple[ServiceLogs, list[Event]]:
     """Logs of some hours: the served one is written, the events are returned in the order of their receipt.
 
     Slates are written up to a quarter of an hour after others. A tenth of the events come once more, a third out of
@@ -132,17 +134,17 @@ def made_up(folder: Path, seed: int, hours: int = 6, slates_an_hour: int = 12) -
     logs = ServiceLogs(folder)
     spans = {
         f"room-{n}": (START_MS + int(rng.integers(3_000_000)), START_MS + int(rng.uniform(0.5, 1) * hours * HOUR_MS))
-        for n in range(8)
+        for n in range(rooms)
     }
     events = [each for room, (start_ms, end_ms) in spans.items() for each in _broadcast(rng, room, start_ms, end_ms)]
     for number in range(hours * slates_an_hour):
         served_ms = START_MS + round(number * HOUR_MS / slates_an_hour + rng.uniform(0, 60_000))
         on_air = [room for room, (start_ms, end_ms) in spans.items() if start_ms <= served_ms < end_ms]
-        user, rooms = f"user-{rng.integers(5)}", rng.permutation(on_air)[:4].tolist()
-        logs.slates.append(slate(rng, f"request-{number}", user, rooms, served_ms))
+        user, shown = f"user-{rng.integers(viewers)}", rng.permutation(on_air)[:4].tolist()
+        logs.slates.append(slate(rng, f"request-{number}", user, shown, served_ms))
         if rng.random() < 0.1:
             logs.slates.append(logs.slates[-1])
-        for place, room in enumerate(rooms[: rng.integers(5)]):
+        for place, room in enumerate(shown[: rng.integers(5)]):
             events += _visit(rng, f"{number}-{place}", user, room, f"request-{number}", served_ms)
     written = np.argsort([each.served_ms + rng.uniform(0, 900_000) for each in logs.slates])
     logs.serve([logs.slates[place] for place in written])
