@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from feature_service.features.events import Event
 from tests.clusters.flink_cluster import FlinkCluster
 from tests.clusters.flink_job import Job, produce, until
 from tests.clusters.kafka_broker import KafkaBroker
@@ -21,17 +22,23 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FlinkCluster]:
         yield running
 
 
-def test_a_stream_whose_task_manager_is_killed_makes_what_the_worker_makes(
-    tmp_path: Path, cluster: FlinkCluster, broker: KafkaBroker, address: str
-) -> None:
-    job = Job(*made_up(tmp_path, seed=21))
+def half_way(job: Job, cluster: FlinkCluster, broker: KafkaBroker, address: str) -> tuple[str, list[Event]]:
+    """Runs the job on the first half of its events until parts are there; returns its id, and the other events."""
     half = len(job.events) // 2
     produce(broker, address, job.events[:half])
     running = cluster.submit(*job.arguments(address))
     until(lambda: bool(job.lines(PARTS)), running, cluster)
-    produce(broker, address, job.events[half : half + 100])
+    return running, job.events[half:]
+
+
+def test_a_stream_whose_task_manager_is_killed_makes_what_the_worker_makes(
+    tmp_path: Path, cluster: FlinkCluster, broker: KafkaBroker, address: str
+) -> None:
+    job = Job(*made_up(tmp_path, seed=21))
+    running, rest = half_way(job, cluster, broker, address)
+    produce(broker, address, rest[:100])
     cluster.kill_task_manager()
-    produce(broker, address, job.events[half + 100 :])
+    produce(broker, address, rest[100:])
     until(lambda: job.committed() == job.hours, running, cluster)
     cluster.flink("cancel", running)
     cluster.add_task_manager()
@@ -42,15 +49,12 @@ def test_a_savepoint_goes_on_under_another_layout_of_the_records(
     tmp_path: Path, cluster: FlinkCluster, broker: KafkaBroker, address: str
 ) -> None:
     job = Job(*made_up(tmp_path, seed=22))
-    half = len(job.events) // 2
-    produce(broker, address, job.events[:half])
-    running = cluster.submit(*job.arguments(address))
-    until(lambda: bool(job.lines(PARTS)), running, cluster)
+    running, rest = half_way(job, cluster, broker, address)
     told = cluster.flink("stop", "--savepointPath", f"file://{tmp_path}/savepoints", running)
     savepoint = told.rpartition("Path: ")[2].split()[0]
     job.widen_contents()
     running = cluster.submit(*job.arguments(address), savepoint=savepoint)
-    produce(broker, address, job.events[half:])
+    produce(broker, address, rest)
     until(lambda: job.committed() == job.hours, running, cluster)
     cluster.flink("cancel", running)
     assert job.assert_same_as_worker_and_batch() == 0

@@ -16,7 +16,9 @@ from training.data.hours import newest_revision, remove_revisions
 from training.data.locations import first_line, locate
 from training.data.sample_reader import ABOUT
 
-_COVERS = "covers.json"
+COVERS = "covers.json"
+"""What a revision covers, in its folder."""
+
 _STATES = "_worker"
 _KEPT = 2
 
@@ -86,13 +88,13 @@ class HourlySamples:
         """
         if hour not in self._covers:
             newest = newest_revision(self._filesystem, self._folder, hour, ABOUT)
-            self._covers[hour] = Covers(**self._json(f"{newest.path}/{_COVERS}")) if newest else Covers()
+            self._covers[hour] = Covers(**self._json(f"{newest.path}/{COVERS}")) if newest else Covers()
         return self._covers[hour]
 
     def begin(self, part: str, covers: Covers) -> None:
         """Says what a revision will cover, in its folder."""
         self._filesystem.create_dir(f"{self._folder}/{part}", recursive=True)
-        self._write(f"{self._folder}/{part}/{_COVERS}", json.dumps(asdict(covers)).encode())
+        self._write(f"{self._folder}/{part}/{COVERS}", json.dumps(asdict(covers)).encode())
 
     def finished(self, hour: int, covers: Covers) -> None:
         """Takes a new revision for the newest; the one before stays for those who read it."""

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+import numpy as np
 import pyarrow as pa
 
 from feature_service.features.events import Event
@@ -52,6 +53,11 @@ class Rows:
         self._flush()
         return pa.concat_tables([_NONE, *(_since(table, from_ms) for table in self._tables)])
 
+    def erase(self, user_id: str) -> None:
+        """Makes what a user did so far nobody's."""
+        self._flush()
+        self._tables = [_nobodys(table, user_id) for table in self._tables]
+
     def forget(self, before_ms: int) -> None:
         """Lets go of the events that happened before a time, and takes none of them any more."""
         self._flush()
@@ -74,3 +80,12 @@ class Rows:
 def _since(table: pa.Table, from_ms: int) -> pa.Table:
     keep = table["time_ms"].to_numpy() >= from_ms
     return table if keep.all() else table.filter(pa.array(keep))
+
+
+def _nobodys(table: pa.Table, user_id: str) -> pa.Table:
+    users = table["user_id"].to_numpy()
+    erased = users == user_id
+    if not erased.any():
+        return table
+    column = pa.array(np.where(erased, "", users), pa.string())
+    return table.set_column(table.column_names.index("user_id"), table.schema.field("user_id"), column)

@@ -7,6 +7,9 @@ by since. So what is shown is a sample at most 1 h 10 min later, all its labels 
 that, and an event counts that is received up to ten minutes and `correct_hours` after the hour of its slate. What comes
 later is joined in batch only.
 
+A user who is erased leaves the hours that may still change with their next revision, and those that are over when the
+next one is.
+
 Time is what the log says: an hour's last revision is a function of the logs alone, whenever, how often and in how many
 pieces they were read. It holds, row for row, what the join of the whole log has of that hour.
 """
@@ -17,8 +20,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from feature_service.features.catalog import Catalog
-from feature_service.features.events import Event
+from feature_service.features.events import Event, EventKind
 from feature_service.features.layout import Layout
+from feature_service.features.schema import key_of
 from feature_service.served.layouts import read_layout
 from training.data.errors import DataError
 from training.data.hours import HOUR_MS, hour_name
@@ -26,6 +30,7 @@ from training.data.join import Extent
 from training.data.served_join import lacks_of
 from training.data.service_log import LogPlace, first_position, follow
 from training.data.sources import order_ms
+from training.streaming.erasing import erase_users
 from training.streaming.followed_slates import FollowedSlates
 from training.streaming.hour_join import (
     CORRECT_HOURS,
@@ -107,6 +112,7 @@ class Worker:
         self._rows, self._rooms = Rows(), RoomHistory(catalog)
         self._hour: int | None = None
         self._looked: dict[int, int] = {}
+        self._erased: set[int] = set()
         self.position, self.now_ms, self.missed = first, 0, 0
         if held := self._samples.load():
             progress, arrays = held
@@ -164,6 +170,9 @@ class Worker:
 
     def _take(self, position: int, event: Event) -> None:
         kept = self._rows.offer(position, event)
+        if event.kind is EventKind.USER_ERASED:
+            self._rows.erase(event.user_id)
+            self._erased.add(key_of("user", event.user_id))
         if position >= self.position:
             self._rooms.apply(event)
             self.position = position + 1
@@ -226,7 +235,14 @@ class Worker:
             return
         self._samples.close(hour - 1)
         if self._samples.covers(hour).number:
+            self._erase()
             self._samples.save(self._progress(hour + 1, first_hour), self._rooms.arrays())
+
+    def _erase(self) -> None:
+        """Takes the users who have been erased since the last time out of the hours that are over."""
+        if self._erased and self._hour is not None:
+            erase_users(self._samples.uri, self._erased, self._hour)
+            self._erased.clear()
 
     def _progress(self, hour: int, first_hour: int) -> Progress:
         return Progress(
