@@ -57,8 +57,8 @@ class ServiceLogs:
         log.close()
 
     def serve(self, slates: list[ServedSlate], layouts: tuple[Layout, ...] = (LAYOUT,)) -> None:
-        """Writes slates behind the others."""
-        log = RecordLog[ServedSlate].opened(self.served, SLATES, segment_bytes=20_000)
+        """Writes slates behind the others, in some segments."""
+        log = RecordLog[ServedSlate].opened(self.served, SLATES, segment_bytes=20_000 + 100 * len(slates))
         for layout in layouts:
             write_layout(self.served, layout)
         for slate in slates:
