@@ -54,12 +54,15 @@ def _compare(folder: Path, events: int, *, kill: bool) -> int:
     job.worker_hours()
     _say(f"worker: {time.process_time() - started_s:.0f} s of CPU")
     try:
-        apart = job.assert_same_as_worker_and_batch()
+        visits, rooms = job.assert_same_as_worker_and_batch()
     except AssertionError as error:
         _say(f"not the same: {error}")
         return 1
-    _say(f"visits of which the batch join, which sees the whole log, knows another length: {apart}")
-    _say("samples of Flink, the worker and the batch join: the same; records of Flink and a service: the same")
+    _say(f"visits of which the batch join, which sees the whole log, knows another length: {visits}")
+    _say(f"rooms long off air that a service has forgotten at another moment: {rooms}")
+    _say(
+        "samples of Flink, the worker and the batch join: the same; records of viewers, pairs and streamers of Flink and a service: the same"
+    )
     return 0
 
 

@@ -81,22 +81,23 @@ class Job:
             pass
         return self.folder / "hours"
 
-    def assert_same_as_worker_and_batch(self, *, but: str = LATER) -> int:
+    def assert_same_as_worker_and_batch(self, *, but: str = LATER) -> tuple[int, int]:
         """Samples are those of the worker and of the join of the whole log, records those of a service.
 
         Args:
             but: The event that no moment has come after, so that its records are not told.
 
         Returns:
-            Of how many visits the join of the whole log knows another length.
+            Of how many visits the join of the whole log knows another length, and of how many rooms, long off air, the
+            service another record.
         """
         parts = self.lines(PARTS)
         assert len({line.partition("\t")[0] for line in parts}) == len(parts), "a part stands there twice"
         assert_same(self.out / "hours", self.worker_hours())
-        assert_service_has(told(self.lines("records")), self.logs.log, self.catalog, but=but)
+        rooms = assert_service_has(told(self.lines("records")), self.logs.log, self.catalog, but=but)
         whole = batch(self.logs)
         assert_same_samples(self.out / "hours", whole)
-        return visits_apart(self.out / "hours", whole)
+        return visits_apart(self.out / "hours", whole), rooms
 
 
 def until(reached: Callable[[], bool], job: str, cluster: FlinkCluster, timeout_s: float = 240) -> None:
