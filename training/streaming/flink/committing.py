@@ -66,6 +66,8 @@ class Committer:
         self._parts = f"{folder}/{PARTS}"
         self._samples = HourlySamples(samples)
         self._begun = bool(hours_in(*locate(samples)))
+        self._found: dict[tuple[int, int], dict[tuple[Side, int], _Line]] = {}
+        self._read: set[str] = set()
 
     def commit(self) -> Iterator[Committed]:
         """Writes the newest whole revision of each hour, unless it is written.
@@ -73,13 +75,12 @@ class Committer:
         Raises:
             DataError: A part is damaged, or the samples cannot be written.
         """
-        found: dict[tuple[int, int], dict[tuple[Side, int], _Line]] = {}
-        for key, line in self._lines():
-            found.setdefault((key.hour, key.revision), {})[key.side, key.shard] = line
-        newest = {hour: number for (hour, number), lines in sorted(found.items()) if self._is_whole(lines)}
+        for key, line in self._new_lines():
+            self._found.setdefault((key.hour, key.revision), {})[key.side, key.shard] = line
+        newest = {hour: number for (hour, number), lines in sorted(self._found.items()) if self._is_whole(lines)}
         for hour, number in newest.items():
             if number > self._samples.covers(hour).number:
-                yield from self._write(hour, number, found[hour, number])
+                yield from self._write(hour, number, self._found[hour, number])
 
     def _is_whole(self, lines: Mapping[tuple[Side, int], _Line]) -> bool:
         """Whether all shards of both sides have spoken."""
@@ -125,13 +126,14 @@ class Committer:
             room_versions=versions,
         )
 
-    def _lines(self) -> Iterator[tuple[PartKey, _Line]]:
-        """All parts that are there, each with its place."""
+    def _new_lines(self) -> Iterator[tuple[PartKey, _Line]]:
+        """The parts that have come since the last call, each with its place; a file that is there does not change."""
         with reachable(self._output):
             items = self._filesystem.get_file_info(fs.FileSelector(self._parts, allow_not_found=True))
         for item in sorted(items, key=lambda item: item.path):
-            if item.base_name.endswith(SUFFIX) and not item.base_name.startswith("."):
+            if item.path not in self._read and item.base_name.endswith(SUFFIX) and not item.base_name.startswith("."):
                 yield from self._lines_of(item.path)
+                self._read.add(item.path)
 
     def _lines_of(self, path: str) -> Iterator[tuple[PartKey, _Line]]:
         offset = 0

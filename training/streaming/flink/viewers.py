@@ -90,8 +90,9 @@ def _slates(elements: Sequence[Element], hour: int) -> Iterator[ServedSlate]:
 
 def _rows(events: Sequence[Element], from_ms: int) -> pa.Table:
     """The events that happened from a time on, as `Rows.since`, and which of them count here: column `own`, bool."""
-    rows, own = Rows(from_ms), [each.kind == Kind.EVENT for each in events if each.time_ms >= from_ms]
-    for each in events:
+    near = [each for each in events if each.time_ms >= from_ms]
+    rows, own = Rows(from_ms), [each.kind == Kind.EVENT for each in near]
+    for each in near:
         rows.offer(each.number, EVENTS.from_bytes(each.payload))
     return rows.since(from_ms).append_column("own", pa.array(own, pa.bool_()))
 

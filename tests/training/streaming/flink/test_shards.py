@@ -37,7 +37,7 @@ class Flow:
         self._held: list[list[Element]] = [[] for _ in range(2 * SHARDS)]
         self._history: list[bytes | None] = [None] * (2 * SHARDS)
         self._timers: set[int] = set()
-        self._files = 0
+        self.moments = 0
         self.parts: list[str] = []
         self.records: list[str] = []
 
@@ -58,8 +58,8 @@ class Flow:
         for moment_ms in sorted(moment for moment in self._timers if moment <= until_ms):
             self._timers.remove(moment_ms)
             lines = [line for shard in range(2 * SHARDS) for line in self._speak(shard, moment_ms)]
-            self._files += 1
-            (self.out / PARTS / f"part-{self._files}{SUFFIX}").write_text("\n".join(lines) + "\n")
+            self.moments += 1
+            (self.out / PARTS / f"part-{self.moments}{SUFFIX}").write_text("\n".join(lines) + "\n")
 
     def _speak(self, shard: int, moment_ms: int) -> list[str]:
         spoken = self._shards.speak(shard, moment_ms, self._held[shard], self._history[shard])
@@ -159,6 +159,23 @@ def test_an_hour_waits_for_all_its_shards(tmp_path: Path) -> None:
     assert START_MS // HOUR_MS not in {each.hour for each in flow.commit()}
     path.write_text("\n".join([first, *others]) + "\n")
     assert [each.hour for each in flow.commit()] == [START_MS // HOUR_MS]
+
+
+def test_a_committer_that_looks_again_takes_up_what_has_come_since(tmp_path: Path) -> None:
+    logs, events = made_up(tmp_path, 7)
+    logs.append(closed(events))
+    run(logs, flow := Flow(tmp_path / "out", final=True))
+    parts = tmp_path / "out" / PARTS
+    for path in [parts / f"part-{number}{SUFFIX}" for number in range(6, flow.moments + 1)]:
+        path.rename(tmp_path / path.name)
+    committer = Committer(str(flow.out), str(flow.out / "hours"))
+    before = list(committer.commit())
+    for path in tmp_path.glob(f"part-*{SUFFIX}"):
+        path.rename(parts / path.name)
+    after = list(committer.commit())
+    assert before
+    assert after
+    assert_same(tmp_path / "out" / "hours", batch(logs))
 
 
 def test_a_damaged_part_is_named(tmp_path: Path) -> None:
