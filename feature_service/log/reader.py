@@ -40,7 +40,7 @@ class RecordReader(Generic[Record]):
         self._codec = codec
         self._from = position
         self._first = max((first for first in firsts if first <= position), default=position)
-        self._position = self._first
+        self._last = self._position = self._first
         self._offset = 0
         self._file: int | None = None
 
@@ -51,7 +51,7 @@ class RecordReader(Generic[Record]):
             LogError: A record is damaged, or a segment is missing.
         """
         while (file := self._open()) is not None:
-            is_last = first_positions(self._folder)[-1] == self._first
+            is_last = self._is_last()
             for payload in self._payloads(file, is_last=is_last):
                 position = self._position - 1
                 if position >= self._from:
@@ -71,6 +71,12 @@ class RecordReader(Generic[Record]):
             with suppress(FileNotFoundError):
                 self._file = os.open(segment_path(self._folder, self._first), os.O_RDONLY | os.O_CLOEXEC)
         return self._file
+
+    def _is_last(self) -> bool:
+        """Whether no segment follows; the folder is listed only when none was known to."""
+        if self._first >= self._last:
+            self._last = first_positions(self._folder)[-1]
+        return self._first == self._last
 
     def _payloads(self, file: int, *, is_last: bool) -> Iterator[bytes]:
         """Payloads of the segment from the present offset on; the place moves with each."""
