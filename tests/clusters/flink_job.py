@@ -22,6 +22,9 @@ from training.streaming.flink.plan import PARTS, SUFFIX
 from training.streaming.flink.schedule import LAST_REVISION
 from training.streaming.worker import Worker
 
+_IN_FLIGHT = 50_000
+"""Events that the producer holds at once; it refuses more than twice as many."""
+
 
 class Job:
     """The logs of a small service on their way through Flink."""
@@ -112,6 +115,7 @@ def until(reached: Callable[[], bool], job: str, cluster: FlinkCluster, timeout_
 def produce(broker: KafkaBroker, address: str, events: list[Event]) -> None:
     """Appends events to a topic."""
     producer = Producer({"bootstrap.servers": broker.address, "enable.idempotence": True, "log_level": 0})
-    for event in events:
-        producer.produce(address.rpartition("/")[2], EVENTS.to_bytes(event), partition=0)
-    assert producer.flush(60) == 0
+    for first in range(0, len(events), _IN_FLIGHT):
+        for event in events[first : first + _IN_FLIGHT]:
+            producer.produce(address.rpartition("/")[2], EVENTS.to_bytes(event), partition=0)
+        assert producer.flush(60) == 0
