@@ -139,12 +139,15 @@ class RecommendationServicer(pb_grpc.RecommendationServiceServicer):
         return [refused.get(place) or next(taken) for place in range(len(messages))]
 
 
-async def start_server(service: FeatureService, address: str) -> tuple[grpc.aio.Server, int]:
+async def start_server(
+    service: FeatureService, address: str, *, interceptors: Sequence[grpc.aio.ServerInterceptor] = ()
+) -> tuple[grpc.aio.Server, int]:
     """Starts the server with health and reflection.
 
     Args:
         service: What it serves.
         address: `host:port`; port 0 takes a free one.
+        interceptors: See each call, the first one first.
 
     Returns:
         The running server, and its port.
@@ -153,7 +156,10 @@ async def start_server(service: FeatureService, address: str) -> tuple[grpc.aio.
         BindError: The address is in use, or is none of this machine.
     """
     _require_free(address)
-    server = grpc.aio.server(options=[("grpc.so_reuseport", 0), ("grpc.max_receive_message_length", MAX_REQUEST_BYTES)])
+    server = grpc.aio.server(
+        interceptors=interceptors,
+        options=[("grpc.so_reuseport", 0), ("grpc.max_receive_message_length", MAX_REQUEST_BYTES)],
+    )
     pb_grpc.add_RecommendationServiceServicer_to_server(RecommendationServicer(service), server)
     health = health_aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(health, server)
