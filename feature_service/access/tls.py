@@ -1,0 +1,82 @@
+"""TLS of the gRPC server and the console: certificates that are renewed while they serve, clients that show theirs."""
+
+import argparse
+import ssl
+from dataclasses import dataclass
+from pathlib import Path
+
+import grpc
+
+from serving.commands.arguments import local_path
+from serving.pem import read_authorities, read_pair
+from serving.verbs import UserError
+from serving.watched import Watched
+
+
+@dataclass(frozen=True, slots=True)
+class ServerTls:
+    """The files of a server.
+
+    Attributes:
+        certificate: PEM file of its certificate and the chain behind it.
+        key: PEM file of its private key.
+        client_ca: PEM file of the authorities of clients, who then must show a certificate; None = they need none.
+    """
+
+    certificate: Path
+    key: Path
+    client_ca: Path | None = None
+
+    def grpc_credentials(self) -> grpc.ServerCredentials:
+        """Credentials of a gRPC server; a connection is made with the files as they are then.
+
+        Raises:
+            OSError: A file cannot be read.
+            PemError: A file cannot be used.
+        """
+        watched = Watched(self._paths, self._configuration)
+        return grpc.dynamic_ssl_server_credentials(watched.now(), watched.now, self.client_ca is not None)
+
+    def web_context(self) -> ssl.SSLContext:
+        """The TLS of a web server, with the files as they are now.
+
+        Raises:
+            OSError: A file cannot be read.
+            PemError: A file cannot be used.
+        """
+        self._configuration()
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=self.client_ca)
+        context.load_cert_chain(self.certificate, self.key)
+        if self.client_ca:
+            context.verify_mode = ssl.CERT_REQUIRED
+        return context
+
+    @property
+    def _paths(self) -> list[Path]:
+        return [self.certificate, self.key, *([self.client_ca] if self.client_ca else [])]
+
+    def _configuration(self) -> grpc.ServerCertificateConfiguration:
+        certificate, key = read_pair(self.certificate, self.key)
+        authorities = read_authorities(self.client_ca) if self.client_ca else None
+        return grpc.ssl_server_certificate_configuration([(key, certificate)], authorities)
+
+
+def add_server_tls(parser: argparse.ArgumentParser) -> None:
+    """Declares the files of a server, for `server_tls`."""
+    parser.add_argument("--tls-cert", type=local_path, metavar="PEM", help="serve by TLS, with this certificate")
+    parser.add_argument("--tls-key", type=local_path, metavar="PEM", help="its private key")
+    parser.add_argument("--tls-client-ca", type=local_path, metavar="PEM", help="clients must show a certificate of it")
+
+
+def server_tls(arguments: argparse.Namespace) -> ServerTls | None:
+    """The files that the arguments name; None = plain text.
+
+    Raises:
+        UserError: They do not go together.
+    """
+    certificate, key, client_ca = arguments.tls_cert, arguments.tls_key, arguments.tls_client_ca
+    if (certificate is None) != (key is None):
+        raise UserError("--tls-cert: expected a certificate and its --tls-key, received one of them")
+    if certificate is None and client_ca:
+        raise UserError("--tls-client-ca: expected --tls-cert and --tls-key beside it, received neither")
+    return ServerTls(certificate, key, client_ca) if certificate and key else None

@@ -1,0 +1,83 @@
+"""How a client knows whom it calls, and shows who it is: TLS, a certificate of its own, a bearer token.
+
+Without a CA, calls go in plain text: on one machine, or where a service mesh encrypts them. Certificates are read when
+a client is made; a token is read again when its file changes.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import grpc
+import grpc.aio
+
+from serving.bearer import AioSigningStream, AioSigningUnary, Signing, watched_token
+
+Options = Sequence[tuple[str, Any]]
+
+
+class CredentialsError(ValueError):
+    """Files that do not fit together: one line with what was expected and received."""
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What a client calls with; nothing = in plain text, as nobody.
+
+    Attributes:
+        ca: PEM file of the authorities that may vouch for servers; None = plain text.
+        certificate: PEM file of the client's own certificate and its chain, for servers that demand one.
+        key: PEM file of its private key.
+        token: File that holds a bearer token.
+    """
+
+    ca: Path | None = None
+    certificate: Path | None = None
+    key: Path | None = None
+    token: Path | None = None
+
+    def __post_init__(self) -> None:
+        """Checks that the files go together.
+
+        Raises:
+            CredentialsError: A certificate without its key, a key without its certificate, or a pair without a CA.
+        """
+        if (self.certificate is None) != (self.key is None):
+            raise CredentialsError("TLS: expected a certificate and its key, received one of them")
+        if self.certificate and self.ca is None:
+            raise CredentialsError("TLS: expected a CA beside the client's certificate, received none")
+
+    def aio_channel(self, target: str, options: Options) -> grpc.aio.Channel:
+        """A channel of the running event loop.
+
+        Raises:
+            OSError: A file cannot be read.
+            TokenFileError: The token's file holds none.
+        """
+        token = watched_token(self.token) if self.token else None
+        signing = [AioSigningUnary(token), AioSigningStream(token)] if token else []
+        if (secured := self._secured()) is None:
+            return grpc.aio.insecure_channel(target, options=options, interceptors=signing)
+        return grpc.aio.secure_channel(target, secured, options=options, interceptors=signing)
+
+    def channel(self, target: str, options: Options) -> grpc.Channel:
+        """A blocking channel.
+
+        Raises:
+            OSError: A file cannot be read.
+            TokenFileError: The token's file holds none.
+        """
+        secured = self._secured()
+        channel = grpc.secure_channel(target, secured, options) if secured else grpc.insecure_channel(target, options)
+        return grpc.intercept_channel(channel, Signing(watched_token(self.token))) if self.token else channel
+
+    def _secured(self) -> grpc.ChannelCredentials | None:
+        if self.ca is None:
+            return None
+        own = (self.key.read_bytes(), self.certificate.read_bytes()) if self.key and self.certificate else (None, None)
+        return grpc.ssl_channel_credentials(self.ca.read_bytes(), *own)
+
+
+PLAIN = Credentials()
+"""In plain text, as nobody."""
