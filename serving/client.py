@@ -1,6 +1,7 @@
 """An asynchronous client of TensorFlow Serving that needs no TensorFlow."""
 
-from collections.abc import Awaitable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self, TypeVar
@@ -40,6 +41,19 @@ _CHANNEL_OPTIONS: tuple[tuple[str, int], ...] = (
 
 Request = TypeVar("Request", bound=Message)
 Response = TypeVar("Response", bound=Message)
+
+Metadata = Sequence[tuple[str, str]]
+"""What goes with a call beside its message: names in lower case, and values."""
+
+Watch = Callable[[ModelSpec], AbstractContextManager[Metadata]]
+"""Is told the model of each Predict, and lasts as long as the call; gives what goes with it."""
+
+_NOTHING: AbstractContextManager[Metadata] = nullcontext(())
+
+
+def unwatched(spec: ModelSpec) -> AbstractContextManager[Metadata]:  # noqa: ARG001
+    """Nobody watches, and nothing goes with the call."""
+    return _NOTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,12 +97,14 @@ class ModelServerClient:
     To be made inside a running event loop and closed with `close` or `async with`.
     """
 
-    def __init__(self, target: str) -> None:
+    def __init__(self, target: str, *, watch: Watch = unwatched) -> None:
         """Opens the channel lazily: nothing is sent before the first call.
 
         Args:
             target: gRPC address, `host:port`.
+            watch: Sees each Predict.
         """
+        self._watch = watch
         self._channel = grpc.aio.insecure_channel(target, options=_CHANNEL_OPTIONS)
         self._predict = self._method(contract.PREDICT, PredictRequest, PredictResponse)
         self._metadata = self._method(contract.GET_MODEL_METADATA, GetModelMetadataRequest, GetModelMetadataResponse)
@@ -122,7 +138,8 @@ class ModelServerClient:
             ValueError: Both version and label, or an array that cannot travel.
         """
         request = predict_request(model, inputs, signature=signature, version=version, label=label, outputs=outputs)
-        response = await _answer(self._predict(request, timeout=timeout_s))
+        with self._watch(request.model_spec) as metadata:
+            response = await _answer(self._predict(request, timeout=timeout_s, metadata=tuple(metadata)))
         arrays = {name: to_array(tensor) for name, tensor in response.outputs.items()}
         return Prediction(arrays, response.model_spec.version.value)
 
