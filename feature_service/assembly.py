@@ -24,6 +24,7 @@ from feature_service.service import FeatureService, Reports, Users
 from feature_service.settings import Service, Settings, SettingsError
 from feature_service.stages import Channel, Scorer, Served
 from serving import contract
+from serving.credentials import Credentials
 
 SERVED_FOLDER = "served"
 
@@ -80,7 +81,13 @@ class Assembly:
 
 
 def assemble(
-    settings: Settings, data: Path, targets: Sequence[str], catalog: Catalog, state: State, now_ms: NowMs
+    settings: Settings,
+    data: Path,
+    targets: Sequence[str],
+    catalog: Catalog,
+    state: State,
+    now_ms: NowMs,
+    credentials: Credentials,
 ) -> Assembly:
     """Puts the parts together.
 
@@ -91,12 +98,13 @@ def assemble(
         catalog: The features.
         state: Records and facts, as far as they are there by now.
         now_ms: The clock.
+        credentials: By what the model servers are known, and what they know us by.
 
     Raises:
         SettingsError: The live index cannot be approximate as it should.
     """
     approximation = _approximation(settings.service)
-    live, servers = LiveTable(state), ModelServers(targets)
+    live, servers = LiveTable(state), ModelServers(targets, credentials=credentials)
     asking = Asking(servers, settings.service.deadline_ms / 1000)
     channels = {name: make(asking) for name, make in CHANNELS.items()}
     rollout = Rollout(

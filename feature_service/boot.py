@@ -27,6 +27,7 @@ from feature_service.stores.opening import open_store
 from feature_service.stores.protocol import Store, StoreError
 from feature_service.stores.refill import CHECKPOINT_EVERY, refill
 from feature_service.writer import Writer
+from serving.credentials import PLAIN, Credentials
 
 ERASURES_FILE = "erasures.jsonl"
 SWEEP_S = 60.0
@@ -53,6 +54,7 @@ async def booted(
     *,
     as_of_log: bool = False,
     now_ms: NowMs | None = None,
+    credentials: Credentials = PLAIN,
     log_ended: Callable[[LogEndedError], None] = lambda _: None,
 ) -> AsyncGenerator[FeatureService]:
     """A service that runs: state restored, model servers followed, checkpoints taken.
@@ -63,6 +65,7 @@ async def booted(
         targets: The model servers, `host:port`.
         as_of_log: Start the clock at the log's end instead of now.
         now_ms: A clock of the caller's own instead.
+        credentials: By what the model servers are known, and what they know us by.
         log_ended: Is told when the log takes no more events: answers go on, but the service should be started again.
 
     Raises:
@@ -72,7 +75,7 @@ async def booted(
         StoreError: The store cannot be read.
     """
     check(settings)
-    parts = _open(settings, data, targets, as_of_log=as_of_log, now_ms=now_ms)
+    parts = _open(settings, data, targets, credentials, as_of_log=as_of_log, now_ms=now_ms)
     service = parts.service
     try:
         async with running(service):
@@ -94,7 +97,15 @@ async def booted(
         parts.store.close()
 
 
-def _open(settings: Settings, data: Path, targets: Sequence[str], *, as_of_log: bool, now_ms: NowMs | None) -> _Parts:
+def _open(
+    settings: Settings,
+    data: Path,
+    targets: Sequence[str],
+    credentials: Credentials,
+    *,
+    as_of_log: bool,
+    now_ms: NowMs | None,
+) -> _Parts:
     data.mkdir(parents=True, exist_ok=True)
     catalog = build_catalog(settings.service.content_width, settings.attributes)
     state = State(catalog.memories)
@@ -106,7 +117,7 @@ def _open(settings: Settings, data: Path, targets: Sequence[str], *, as_of_log: 
     keeper = StateKeeper(state, store)
     state.position = keeper.restore()
     now_ms = now_ms or _clock(event_log, as_of_log=as_of_log)
-    assembly = assemble(settings, data, targets, catalog, state, now_ms)
+    assembly = assemble(settings, data, targets, catalog, state, now_ms, credentials)
     erasures = Erasures.open(data / ERASURES_FILE)
     writer = Writer(
         log=event_log,

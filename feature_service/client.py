@@ -5,14 +5,12 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Any, Self
 
-import grpc
-import grpc.aio
-
 from feature_service.convert import event_to_proto
 from feature_service.features.events import Event
 from feature_service.features.view import Context
 from protos.onair.v1 import recommendation_pb2 as pb
 from protos.onair.v1 import recommendation_pb2_grpc as pb_grpc
+from serving.credentials import PLAIN, Credentials
 
 RETRIES: dict[str, Any] = {
     "methodConfig": [
@@ -38,20 +36,21 @@ RECONNECT_MS = 500
 class FeatureServiceClient:
     """Calls the feature service. To be made in a running event loop and closed with `close` or `async with`."""
 
-    def __init__(self, target: str, timeout_s: float = 0.5) -> None:
+    def __init__(self, target: str, timeout_s: float = 0.5, credentials: Credentials = PLAIN) -> None:
         """Opens a channel lazily.
 
         Args:
             target: `host:port`, or a name that resolves to all replicas (`dns:///onair:8600`), or several addresses
                 (`ipv4:127.0.0.1:8600,127.0.0.1:8601`); calls go to the replicas in turn.
             timeout_s: Deadline of each call, retries included, seconds.
+            credentials: By what the replicas are known, and what they know us by.
         """
         options = [
             ("grpc.service_config", json.dumps(RETRIES)),
             ("grpc.max_receive_message_length", -1),
             ("grpc.max_reconnect_backoff_ms", RECONNECT_MS),
         ]
-        self._channel = grpc.aio.insecure_channel(target, options=options)
+        self._channel = credentials.aio_channel(target, options)
         self._stub = pb_grpc.RecommendationServiceStub(self._channel)
         self._timeout_s = timeout_s
 

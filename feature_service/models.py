@@ -15,6 +15,7 @@ from feature_service.features.tensors import TensorBuilder
 from feature_service.features.view import View
 from serving import contract
 from serving.client import ModelServerClient, Watch, unwatched
+from serving.credentials import PLAIN, Credentials
 from serving.errors import ServerFailedError
 
 PREDICTIONS = "predictions"
@@ -38,14 +39,15 @@ _PROBE = np.zeros(1, np.int32)
 class ModelServers:
     """The model servers behind the service; calls go to them in turn."""
 
-    def __init__(self, targets: Sequence[str], *, watch: Watch = unwatched) -> None:
+    def __init__(self, targets: Sequence[str], *, credentials: Credentials = PLAIN, watch: Watch = unwatched) -> None:
         """Opens one channel a server.
 
         Args:
             targets: gRPC addresses, `host:port`.
+            credentials: By what they are known, and what they know us by.
             watch: Sees each Predict.
         """
-        self._clients = [ModelServerClient(target, watch=watch) for target in targets]
+        self._clients = [ModelServerClient(target, credentials=credentials, watch=watch) for target in targets]
         self._turns = itertools.cycle(self._clients)
 
     def next(self) -> ModelServerClient:

@@ -9,6 +9,7 @@ from feature_service.client import FeatureServiceClient
 from feature_service.features.events import Event
 from feature_service.log.protocol import LogError
 from feature_service.writer import Result
+from serving.credentials import PLAIN, Credentials
 
 TIMEOUT_S = 5.0
 """For the writer's answer; a caller who goes earlier takes the call along."""
@@ -19,14 +20,15 @@ _ACCEPTANCE = {message: acceptance for acceptance, message in ACCEPTANCE.items()
 class RemoteWriter:
     """Forwards reports over gRPC."""
 
-    def __init__(self, target: str) -> None:
+    def __init__(self, target: str, credentials: Credentials = PLAIN) -> None:
         """Connects when the first report comes.
 
         Args:
             target: The writer, `host:port`.
+            credentials: By what it is known, and what it knows us by; the token needs the scope `report`.
         """
         self._target = target
-        self._client = FeatureServiceClient(target, TIMEOUT_S)
+        self._client = FeatureServiceClient(target, TIMEOUT_S, credentials)
 
     async def report(self, reported: Sequence[Event], now_ms: int) -> list[Result]:  # noqa: ARG002
         """Has the writer take events in, by its own clock.

@@ -17,13 +17,20 @@ from feature_service.service import FeatureService
 from feature_service.settings import Settings, SettingsError
 from feature_service.stores.follower import Follower
 from feature_service.stores.settings import StoreSettings
+from serving.credentials import PLAIN, Credentials
 
 ERASED_FILE = "erased.position"
 
 
 @asynccontextmanager
 async def booted_replica(
-    settings: Settings, data: Path, targets: Sequence[str], writer: str, *, now_ms: NowMs = wall_clock
+    settings: Settings,
+    data: Path,
+    targets: Sequence[str],
+    writer: str,
+    *,
+    now_ms: NowMs = wall_clock,
+    credentials: Credentials = PLAIN,
 ) -> AsyncGenerator[FeatureService]:
     """A replica that runs: rooms read, the store and the model servers followed.
 
@@ -33,6 +40,8 @@ async def booted_replica(
         targets: The model servers, `host:port`.
         writer: The service that owns log and store, `host:port`.
         now_ms: The clock.
+        credentials: By what model servers and the writer are known, and what they know us by; the writer asks a token
+            for the scope `report`, if it has any.
 
     Raises:
         SettingsError: The store is no Redis, or the settings ask for something that does not exist.
@@ -40,8 +49,8 @@ async def booted_replica(
         LogError: Another process writes the served log.
     """
     check(settings)
-    follower, assembly, replica = _open(settings, data, targets, now_ms)
-    remote = RemoteWriter(writer)
+    follower, assembly, replica = _open(settings, data, targets, now_ms, credentials)
+    remote = RemoteWriter(writer, credentials)
     try:
         await replica.start()
         service = assembly.service(replica, remote)
@@ -60,12 +69,14 @@ async def booted_replica(
         follower.close()
 
 
-def _open(settings: Settings, data: Path, targets: Sequence[str], now_ms: NowMs) -> tuple[Follower, Assembly, Replica]:
+def _open(
+    settings: Settings, data: Path, targets: Sequence[str], now_ms: NowMs, credentials: Credentials
+) -> tuple[Follower, Assembly, Replica]:
     data.mkdir(parents=True, exist_ok=True)
     catalog = build_catalog(settings.service.content_width, settings.attributes)
     state = State(catalog.memories)
     follower = _follower(settings.store, state)
-    assembly = assemble(settings, data, targets, catalog, state, now_ms)
+    assembly = assemble(settings, data, targets, catalog, state, now_ms, credentials)
     replica = Replica(follower, state, assembly.live, catalog, assembly.rollout.room_changed, now_ms)
     return follower, assembly, replica
 

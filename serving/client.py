@@ -25,6 +25,7 @@ from protos.onair.v1.tfserving_pb2 import (
     ReloadConfigResponse,
 )
 from serving import contract
+from serving.credentials import PLAIN, Credentials
 from serving.errors import serving_error, status_of_number
 from serving.tensors import Array, fill, to_array
 
@@ -97,15 +98,16 @@ class ModelServerClient:
     To be made inside a running event loop and closed with `close` or `async with`.
     """
 
-    def __init__(self, target: str, *, watch: Watch = unwatched) -> None:
+    def __init__(self, target: str, *, credentials: Credentials = PLAIN, watch: Watch = unwatched) -> None:
         """Opens the channel lazily: nothing is sent before the first call.
 
         Args:
             target: gRPC address, `host:port`.
+            credentials: By what the server is known, and what it knows us by.
             watch: Sees each Predict.
         """
         self._watch = watch
-        self._channel = grpc.aio.insecure_channel(target, options=_CHANNEL_OPTIONS)
+        self._channel = credentials.aio_channel(target, _CHANNEL_OPTIONS)
         self._predict = self._method(contract.PREDICT, PredictRequest, PredictResponse)
         self._metadata = self._method(contract.GET_MODEL_METADATA, GetModelMetadataRequest, GetModelMetadataResponse)
         self._status = self._method(contract.GET_MODEL_STATUS, GetModelStatusRequest, GetModelStatusResponse)
