@@ -8,6 +8,7 @@ from feature_service.checks import page_token
 from feature_service.compose import Card
 from feature_service.features.layout import Layout
 from feature_service.features.tensors import Tensors
+from feature_service.overload.ladder import Rung
 from feature_service.pipeline import Degraded, Outcome
 from feature_service.similar import Neighbours
 from feature_service.stages import Candidates, Ranked, World
@@ -19,6 +20,14 @@ ACCEPTANCE = {
     Acceptance.DUPLICATE: pb.DUPLICATE,
     Acceptance.LATE: pb.LATE,
     Acceptance.REFUSED: pb.REFUSED,
+}
+
+RUNG = {
+    Rung.FULL: pb.FULL,
+    Rung.FEWER_RANKED: pb.FEWER_RANKED,
+    Rung.NO_RERANK: pb.NO_RERANK,
+    Rung.RECALL_ORDER: pb.RECALL_ORDER,
+    Rung.HOT: pb.HOT,
 }
 
 
@@ -34,6 +43,7 @@ def recommend_response(outcome: Outcome, world: World) -> pb.RecommendResponse:
         now_ms=request.now_ms,
         log_position=outcome.trace.log_position,
         arm=request.scene.arm,
+        rung=RUNG[outcome.trace.rung],
     )
 
 

@@ -194,5 +194,6 @@ def _pipeline(settings: Settings, servers: ModelServers, channels: Mapping[str, 
         servers=servers,
         channel_share=service.channel_share,
         rank_share=service.rank_share,
+        fewer_ranked=settings.overload.fewer_ranked,
         timer=time.perf_counter,
     )

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from feature_service.features.events import MAX_ID_BYTES
 from feature_service.features.schema import key_of
 from feature_service.features.view import Context
-from feature_service.settings import Scene, Settings, SettingsError
+from feature_service.scenes import Scene
+from feature_service.settings import Settings, SettingsError
 from feature_service.stages import Request
 
 MAX_PAGED = 2_000

@@ -16,6 +16,7 @@ from feature_service.compose import Card, compose
 from feature_service.fusion import fuse, rank_by
 from feature_service.merge import merge
 from feature_service.models import ModelServers
+from feature_service.overload.ladder import Rung
 from feature_service.rank import RankerCall, predict_heads, view_of
 from feature_service.stages import (
     Candidates,
@@ -77,6 +78,7 @@ class Trace:
         stages: The stages' times.
         degraded: What the answer had to do without.
         log_position: The log position that the features included.
+        rung: How much was done for it.
     """
 
     recalled: list[Recalled] = field(default_factory=list[Recalled])
@@ -89,6 +91,7 @@ class Trace:
     stages: list[StageTime] = field(default_factory=list[StageTime])
     degraded: list[Degraded] = field(default_factory=list[Degraded])
     log_position: int = 0
+    rung: Rung = Rung.FULL
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +123,7 @@ class Pipeline:
         servers: The model servers.
         channel_share: Share of the time left that recall may use.
         rank_share: Share of the time then left that ranking may use.
+        fewer_ranked: Candidates that are ranked where fewer are, at least as many as the slate is long.
         timer: Seconds on a steady clock; deadlines are times on it.
     """
 
@@ -130,11 +134,12 @@ class Pipeline:
     servers: ModelServers
     channel_share: float
     rank_share: float
+    fewer_ranked: int
     timer: Callable[[], float]
 
-    async def run(self, request: Request, world: World, deadline_s: float) -> Outcome:
-        """Answers a request by `deadline_s` on the timer."""
-        run = _Run(self, request, world, deadline_s)
+    async def run(self, request: Request, world: World, deadline_s: float, rung: Rung = Rung.FULL) -> Outcome:
+        """Answers a request by `deadline_s` on the timer, from a rung of the ladder or one that is lower."""
+        run = _Run(self, request, world, deadline_s, rung)
         recalled = await run.recall()
         candidates = run.filter(run.merge(recalled))
         ranked = await run.rank(candidates)
@@ -145,21 +150,23 @@ class Pipeline:
 class _Run:
     """One request on its way through the stages."""
 
-    def __init__(self, pipeline: Pipeline, request: Request, world: World, deadline_s: float) -> None:
+    def __init__(self, pipeline: Pipeline, request: Request, world: World, deadline_s: float, rung: Rung) -> None:
         self._pipeline = pipeline
         self._request = request
         self._world = world
         self._deadline_s = deadline_s
-        self._trace = Trace(log_position=world.state.position)
+        self._rung = rung
+        self._trace = Trace(log_position=world.state.position, rung=rung)
         self._arrival_s = self._mark_s = pipeline.timer()
 
     async def recall(self) -> list[Recalled]:
         """Asks all channels at once, each for a full list, so that one can fill what another leaves of its quota."""
-        channels = self._request.scene.channels
+        channels = [FALLBACK_CHANNEL] if self._rung == Rung.HOT else list(self._request.scene.channels)
         recalled = await self._ask(channels)
         if not any(len(each.rows) for each in recalled) and FALLBACK_CHANNEL not in channels:
             recalled += await self._ask([FALLBACK_CHANNEL])
             self._degrade("recall", "no channel found a room", FALLBACK_CHANNEL)
+            self._trace.rung = Rung.HOT
         self._trace.recalled = recalled
         self._stage("recall")
         return recalled
@@ -183,7 +190,13 @@ class _Run:
 
     async def rank(self, candidates: Candidates) -> Ranked:
         """Scores the candidates by the scene's ranker and fusion; without a ranker, in recall order."""
-        ranked = await self._predict(candidates) if len(candidates.rows) else None
+        if self._rung >= Rung.FEWER_RANKED:
+            candidates = candidates.take(np.arange(len(candidates.rows)) < self._fewer())
+        ranked = None
+        if self._request.scene.ranker and len(candidates.rows) and self._rung < Rung.RECALL_ORDER:
+            ranked = await self._predict(candidates)
+            if ranked is None:
+                self._trace.rung = max(self._trace.rung, Rung.RECALL_ORDER)
         self._trace.ranked = ranked = ranked or _in_recall_order(candidates)
         self._stage("rank")
         return ranked
@@ -191,7 +204,7 @@ class _Run:
     def rerank(self, ranked: Ranked) -> NDArray[np.intp]:
         """Orders the ranked rooms for the slate as a whole."""
         places = np.arange(len(ranked.scores))
-        for name in self._request.scene.rerank:
+        for name in self._rerankers():
             order = self._pipeline.rerankers[name].order(self._request, self._world, ranked, places)
             taken = np.zeros(len(places), np.bool_)
             taken[order.chosen] = True
@@ -211,6 +224,14 @@ class _Run:
         versions = {name: model.version for name, model in self._world.models.items()}
         return Outcome(self._request, cards, versions, self._trace)
 
+    def _rerankers(self) -> tuple[str, ...]:
+        """Those of the scene; none where the service leaves them out, but what a failed ranker leaves is re-ranked."""
+        return () if self._rung >= Rung.NO_RERANK else self._request.scene.rerank
+
+    def _fewer(self) -> int:
+        """How many candidates are ranked where fewer are."""
+        return max(self._pipeline.fewer_ranked, self._request.k)
+
     def _propensities(self, count: int) -> NDArray[np.float64]:
         """The probability of each ranked room's place, as the re-rankers tell it, float64 [count]."""
         propensities = np.ones(count)
@@ -223,8 +244,7 @@ class _Run:
         name = self._request.scene.ranker
         model = self._world.models.get(name)
         if model is None:
-            if name:
-                self._degrade("rank", f"no version of {name} serves", "recall order")
+            self._degrade("rank", f"no version of {name} serves", "recall order")
             return None
         view = view_of(self._request, self._world, candidates.rows)
         self._trace.log_position = self._world.state.position

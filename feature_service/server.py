@@ -2,6 +2,7 @@
 
 import logging
 import socket
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
@@ -17,6 +18,9 @@ from feature_service.convert import ConvertError, event_from_proto
 from feature_service.features.events import Event
 from feature_service.features.view import Context
 from feature_service.log.protocol import LogError
+from feature_service.overload.hint import abort_with_hint
+from feature_service.overload.ladder import Rung
+from feature_service.overload.limiter import Limiter, OverloadedError
 from feature_service.service import FeatureService
 from feature_service.similar import NotServedError
 from feature_service.stores.protocol import StoreError
@@ -37,6 +41,18 @@ MAX_REQUEST_BYTES = 8 << 20
 MAX_DETAIL = 500
 """Characters of an error: longer ones, quoting the request, would not fit into the headers that carry them."""
 
+_OPTIONS = (
+    ("grpc.so_reuseport", 0),
+    ("grpc.max_receive_message_length", MAX_REQUEST_BYTES),
+    ("grpc.max_concurrent_streams", 1_000),  # Of one connection: callers that would send more wait.
+    ("grpc.max_connection_age_ms", 600_000),  # So that callers find new replicas;
+    ("grpc.max_connection_age_grace_ms", 30_000),  # what is in flight then may end.
+    ("grpc.keepalive_time_ms", 60_000),  # A caller that is gone without a word is noticed.
+    ("grpc.keepalive_timeout_ms", 20_000),
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.http2.min_ping_interval_without_data_ms", 10_000),  # Who pings more often is cut off.
+)
+
 _STATUS: dict[type[ServingError], grpc.StatusCode] = {
     ServerUnavailableError: grpc.StatusCode.UNAVAILABLE,
     ModelNotFoundError: grpc.StatusCode.UNAVAILABLE,
@@ -56,38 +72,42 @@ class RecommendationServicer(pb_grpc.RecommendationServiceServicer):
 
     def __init__(self, service: FeatureService) -> None:
         self._service = service
+        overload = service.settings.overload
+        target_s, reports = overload.target_ms / 1000, overload.reports_in_flight
+        self._asking = Limiter(target_s, overload.least_in_flight, overload.most_in_flight, time.perf_counter)
+        self._reporting = Limiter(target_s, reports, reports, time.perf_counter)
 
     async def Recommend(  # noqa: N802
         self, request: pb.RecommendRequest, context: RpcContext
     ) -> pb.RecommendResponse:
         """A slate."""
 
-        async def answer() -> pb.RecommendResponse:
+        async def answer(rung: Rung) -> pb.RecommendResponse:
             world = self._service.world()
-            outcome = await self._service.recommend(_asked(request), context.time_remaining(), world)
+            outcome = await self._service.recommend(_asked(request), context.time_remaining(), world, rung)
             self._service.shown(outcome)
             return answers.recommend_response(outcome, world)
 
-        return await _answer(answer, context)
+        return await _answer(answer, context, self._asking)
 
     async def Explain(  # noqa: N802
         self, request: pb.RecommendRequest, context: RpcContext
     ) -> pb.ExplainResponse:
         """A slate with its trace."""
 
-        async def answer() -> pb.ExplainResponse:
+        async def answer(rung: Rung) -> pb.ExplainResponse:
             world = self._service.world()
-            outcome = await self._service.recommend(_asked(request), context.time_remaining(), world)
+            outcome = await self._service.recommend(_asked(request), context.time_remaining(), world, rung)
             return answers.explain_response(outcome, world)
 
-        return await _answer(answer, context)
+        return await _answer(answer, context, self._asking)
 
     async def SimilarStreamers(  # noqa: N802
         self, request: pb.SimilarStreamersRequest, context: RpcContext
     ) -> pb.SimilarStreamersResponse:
         """Streamers like another."""
 
-        async def answer() -> pb.SimilarStreamersResponse:
+        async def answer(_: Rung) -> pb.SimilarStreamersResponse:
             neighbours = await self._service.similar(
                 request.streamer_id,
                 request.k,
@@ -97,14 +117,14 @@ class RecommendationServicer(pb_grpc.RecommendationServiceServicer):
             )
             return answers.similar_response(neighbours)
 
-        return await _answer(answer, context)
+        return await _answer(answer, context, self._asking)
 
     async def GetFeatures(  # noqa: N802
         self, request: pb.GetFeaturesRequest, context: RpcContext
     ) -> pb.GetFeaturesResponse:
         """Feature tensors."""
 
-        async def answer() -> pb.GetFeaturesResponse:
+        async def answer(_: Rung) -> pb.GetFeaturesResponse:
             where = Context(request.scene, request.context.device, request.context.network, request.context.region)
             found = await self._service.features(
                 request.user_id, list(request.room_ids), where, request.model, self._service.world()
@@ -113,17 +133,17 @@ class RecommendationServicer(pb_grpc.RecommendationServiceServicer):
                 found.tensors, found.layout, found.unknown_room_ids, found.now_ms, found.log_position
             )
 
-        return await _answer(answer, context)
+        return await _answer(answer, context, self._asking)
 
     async def ReportEvents(  # noqa: N802
         self, request: pb.ReportEventsRequest, context: RpcContext
     ) -> pb.ReportEventsResponse:
         """Takes events in."""
 
-        async def answer() -> pb.ReportEventsResponse:
+        async def answer(_: Rung) -> pb.ReportEventsResponse:
             return answers.report_response(await self._report(request.events))
 
-        return await _answer(answer, context)
+        return await _answer(answer, context, self._reporting)
 
     async def _report(self, messages: Sequence[event_pb2.Event]) -> list[Result]:
         """Takes in what stands for an event; a message that does not is refused alone."""
@@ -140,13 +160,18 @@ class RecommendationServicer(pb_grpc.RecommendationServiceServicer):
 
 
 async def start_server(
-    service: FeatureService, address: str, *, interceptors: Sequence[grpc.aio.ServerInterceptor] = ()
+    service: FeatureService,
+    address: str,
+    *,
+    credentials: grpc.ServerCredentials | None = None,
+    interceptors: Sequence[grpc.aio.ServerInterceptor] = (),
 ) -> tuple[grpc.aio.Server, int]:
     """Starts the server with health and reflection.
 
     Args:
         service: What it serves.
         address: `host:port`; port 0 takes a free one.
+        credentials: By which callers reach it; None = in plain text.
         interceptors: See each call, the first one first.
 
     Returns:
@@ -156,17 +181,14 @@ async def start_server(
         BindError: The address is in use, or is none of this machine.
     """
     _require_free(address)
-    server = grpc.aio.server(
-        interceptors=interceptors,
-        options=[("grpc.so_reuseport", 0), ("grpc.max_receive_message_length", MAX_REQUEST_BYTES)],
-    )
+    server = grpc.aio.server(interceptors=interceptors, options=_OPTIONS)
     pb_grpc.add_RecommendationServiceServicer_to_server(RecommendationServicer(service), server)
     health = health_aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(health, server)
     names = (SERVICE, health_pb2.DESCRIPTOR.services_by_name["Health"].full_name, reflection.SERVICE_NAME)
     reflection.enable_server_reflection(names, server)
     try:
-        port = server.add_insecure_port(address)
+        port = server.add_secure_port(address, credentials) if credentials else server.add_insecure_port(address)
     except RuntimeError:
         raise BindError(f"{address}: expected a free address of this machine; is the port in use?") from None
     await server.start()
@@ -185,10 +207,13 @@ def _require_free(address: str) -> None:
         raise BindError(f"{address}: expected host:port, a free address of this machine, received: {error}") from None
 
 
-async def _answer(call: Callable[[], Awaitable[Answer]], context: RpcContext) -> Answer:
-    """Runs a call; an error becomes its status."""
+async def _answer(call: Callable[[Rung], Awaitable[Answer]], context: RpcContext, limiter: Limiter) -> Answer:
+    """Runs a call if it is let in; an error becomes its status."""
     try:
-        return await call()
+        with limiter.admitted() as rung:
+            return await call(rung)
+    except OverloadedError as error:
+        await abort_with_hint(context, str(error), error.retry_after_s)
     except RequestError as error:
         await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error)[:MAX_DETAIL])
     except NotServedError as error:

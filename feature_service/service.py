@@ -19,6 +19,7 @@ from feature_service.features.state import State
 from feature_service.features.tensors import TensorBuilder, Tensors
 from feature_service.features.view import Context
 from feature_service.live.table import LiveTable
+from feature_service.overload.ladder import Rung
 from feature_service.pipeline import Degraded, Outcome, Pipeline
 from feature_service.rollout import Rollout
 from feature_service.served.log import ServedLog
@@ -113,13 +114,14 @@ class FeatureService:
         generation = self.rollout.current
         return World(self.state, self.live, generation.indexes, generation.models)
 
-    async def recommend(self, asked: Asked, timeout_s: float | None, world: World) -> Outcome:
+    async def recommend(self, asked: Asked, timeout_s: float | None, world: World, rung: Rung = Rung.FULL) -> Outcome:
         """A slate of rooms that are on air now, with its explanation.
 
         Args:
             asked: The request.
             timeout_s: What is left of the caller's deadline; None = the caller set none.
             world: From `world()`.
+            rung: How much to do for it at most.
 
         Raises:
             RequestError: A field of the request is not usable.
@@ -127,7 +129,7 @@ class FeatureService:
         request = checks.check(asked, self.settings, self.now_ms())
         deadline_s = time.perf_counter() + self._budget_s(timeout_s)
         degraded = await self._load_user(request.user_key)
-        outcome = await self.pipeline.run(request, world, deadline_s)
+        outcome = await self.pipeline.run(request, world, deadline_s, rung)
         outcome.trace.degraded.extend(degraded)
         log.debug("request %s: %d rooms", request.request_id, len(outcome.cards))
         return outcome

@@ -12,7 +12,7 @@ from feature_service.features.view import Context
 from feature_service.live.index import LiveIndex
 from feature_service.live.table import LiveTable, Rows
 from feature_service.models import ServedModel
-from feature_service.settings import Scene
+from feature_service.scenes import Scene
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,9 @@ PATIENCE_S = 30.0
 """A deadline that a busy machine keeps; tests of deadlines set their own."""
 
 LEAN = """
+[overload]
+target_ms = 60000
+
 [service]
 content_width = 2
 model_poll_s = 0.05
@@ -35,7 +38,7 @@ class Running:
 
 
 def lean_settings(more: str = "") -> Settings:
-    """The default settings with content vectors of two numbers and patient deadlines; `more` is TOML behind them."""
+    """The default settings with content vectors of two numbers and much patience; `more` is TOML behind them."""
     return settings.parse(LEAN + more, "the test")
 
 

@@ -140,6 +140,7 @@ async def pipeline_of(channels: Mapping[str, Any], *targets: str) -> AsyncGenera
         servers=servers,
         channel_share=0.3,
         rank_share=0.8,
+        fewer_ranked=100,
         timer=time.perf_counter,
     )
     await servers.close()
