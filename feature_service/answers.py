@@ -6,10 +6,11 @@ import numpy as np
 
 from feature_service.checks import page_token
 from feature_service.compose import Card
+from feature_service.degraded import Degraded
 from feature_service.features.layout import Layout
 from feature_service.features.tensors import Tensors
 from feature_service.overload.ladder import Rung
-from feature_service.pipeline import Degraded, Outcome
+from feature_service.pipeline import Outcome
 from feature_service.similar import Neighbours
 from feature_service.stages import Candidates, Ranked, World
 from feature_service.writer import Acceptance, Result

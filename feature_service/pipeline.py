@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from feature_service.compose import Card, compose
+from feature_service.degraded import CauseKind, Degraded, kind_of
 from feature_service.fusion import fuse, rank_by
 from feature_service.merge import merge
 from feature_service.models import ModelServers
@@ -40,21 +41,6 @@ OTHERS_SHARE = 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class Degraded:
-    """Something that an answer had to do without.
-
-    Attributes:
-        stage: Where, for instance `recall.two_tower`.
-        cause: Why.
-        fallback: What was done instead.
-    """
-
-    stage: str
-    cause: str
-    fallback: str
-
-
-@dataclass(frozen=True, slots=True)
 class StageTime:
     """When a stage ran: milliseconds since the request's arrival; a channel, `recall.hot`, runs within `recall`."""
 
@@ -75,6 +61,7 @@ class Trace:
         ranker_call: What the ranker was called with; None = none answered.
         orders: What each re-ranker decided, by its name.
         slate: Places in `ranked`, in the answer's order.
+        ended: How many more would stand there, had their rooms not gone off air meanwhile.
         stages: The stages' times.
         degraded: What the answer had to do without.
         log_position: The log position that the features included.
@@ -88,6 +75,7 @@ class Trace:
     ranker_call: RankerCall | None = None
     orders: dict[str, Order] = field(default_factory=dict[str, Order])
     slate: list[int] = field(default_factory=list[int])
+    ended: int = 0
     stages: list[StageTime] = field(default_factory=list[StageTime])
     degraded: list[Degraded] = field(default_factory=list[Degraded])
     log_position: int = 0
@@ -165,7 +153,7 @@ class _Run:
         recalled = await self._ask(channels)
         if not any(len(each.rows) for each in recalled) and FALLBACK_CHANNEL not in channels:
             recalled += await self._ask([FALLBACK_CHANNEL])
-            self._degrade("recall", "no channel found a room", FALLBACK_CHANNEL)
+            self._degrade("recall", "no channel found a room", FALLBACK_CHANNEL, CauseKind.EMPTY)
             self._trace.rung = Rung.HOT
         self._trace.recalled = recalled
         self._stage("recall")
@@ -215,8 +203,9 @@ class _Run:
 
     def compose(self, ranked: Ranked, places: NDArray[np.intp]) -> Outcome:
         """Makes the slate of the rooms that are still on air."""
-        rows = ranked.candidates.rows[places]
-        places = places[self._world.live.mask(rows, self._request.now_ms)][: self._request.k]
+        on_air = self._world.live.mask(ranked.candidates.rows[places], self._request.now_ms)
+        self._trace.ended = int((~on_air[: self._request.k]).sum())
+        places = places[on_air][: self._request.k]
         self._trace.slate = places.tolist()
         propensities = self._propensities(len(ranked.scores))[places]
         cards = compose(self._request, self._world, ranked, places, self._trace.recalled, propensities)
@@ -244,7 +233,7 @@ class _Run:
         name = self._request.scene.ranker
         model = self._world.models.get(name)
         if model is None:
-            self._degrade("rank", f"no version of {name} serves", "recall order")
+            self._degrade("rank", f"no version of {name} serves", "recall order", CauseKind.UNSERVED)
             return None
         view = view_of(self._request, self._world, candidates.rows)
         self._trace.log_position = self._world.state.position
@@ -253,7 +242,7 @@ class _Run:
         try:
             predictions = await predict_heads(model, self._pipeline.servers, tensors, count, timeout_s)
         except ServingError as error:
-            self._degrade("rank", str(error), "recall order")
+            self._degrade("rank", str(error), "recall order", kind_of(error))
             return None
         heads = model.layout.heads
         scores, contributions = fuse(heads, predictions, self._request.scene.fusion)
@@ -315,19 +304,20 @@ class _Run:
 
     def _found(self, name: str, task: asyncio.Task[Recalled]) -> Recalled | None:
         if not task.done():
-            self._degrade(f"recall.{name}", "late", "the other channels")
+            self._degrade(f"recall.{name}", "late", "the other channels", CauseKind.LATE)
             return None
         error = task.exception()
         if error is None:
             return task.result()
-        self._degrade(f"recall.{name}", f"{type(error).__name__}: {error}", "the other channels")
+        cause = f"{type(error).__name__}: {error}"
+        self._degrade(f"recall.{name}", cause, "the other channels", kind_of(error))
         return None
 
     def _left_s(self) -> float:
         return max(self._deadline_s - self._pipeline.timer(), 0.0)
 
-    def _degrade(self, stage: str, cause: str, fallback: str) -> None:
-        self._trace.degraded.append(Degraded(stage, cause, fallback))
+    def _degrade(self, stage: str, cause: str, fallback: str, kind: CauseKind) -> None:
+        self._trace.degraded.append(Degraded(stage, cause, fallback, kind))
 
     def _stage(self, name: str) -> None:
         now_s = self._pipeline.timer()

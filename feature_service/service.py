@@ -11,6 +11,7 @@ import numpy as np
 from feature_service import checks
 from feature_service.checks import Asked, RequestError
 from feature_service.clock import NowMs
+from feature_service.degraded import CauseKind, Degraded, kind_of
 from feature_service.features.catalog import Catalog
 from feature_service.features.events import Event
 from feature_service.features.layout import Layout
@@ -20,7 +21,7 @@ from feature_service.features.tensors import TensorBuilder, Tensors
 from feature_service.features.view import Context
 from feature_service.live.table import LiveTable
 from feature_service.overload.ladder import Rung
-from feature_service.pipeline import Degraded, Outcome, Pipeline
+from feature_service.pipeline import Outcome, Pipeline
 from feature_service.rollout import Rollout
 from feature_service.served.log import ServedLog
 from feature_service.settings import Settings
@@ -216,9 +217,10 @@ class FeatureService:
     async def _load_user(self, user_key: int) -> list[Degraded]:
         """Brings a user's records in; without the store the user is served as an unknown one."""
         lag = self.keeper.lag
-        degraded = [Degraded("changes", lag, "the records as they were last read")] if lag else []
+        fallback = "the records as they were last read"
+        degraded = [Degraded("changes", lag, fallback, CauseKind.BEHIND)] if lag else []
         try:
             await self.keeper.ready(user_key)
         except StoreError as error:
-            degraded.append(Degraded("store", str(error), "the records of an unknown user"))
+            degraded.append(Degraded("store", str(error), "the records of an unknown user", kind_of(error)))
         return degraded
