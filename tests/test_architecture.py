@@ -103,6 +103,7 @@ def test_every_module_of_a_stage_stands_in_its_registry(registry: str, names_no_
                 "answer",
                 "compare_incremental",
                 "compare_ranking",
+                "erasures_argument",
                 "fractions",
                 "local_paths",
                 "log_argument",

@@ -23,6 +23,7 @@ from contextlib import suppress
 from feature_service.features.catalog import build_catalog
 from feature_service.settings import load
 from serving.commands.arguments import local_path
+from training.commands.erasures_argument import add_erasures, erased_by
 from training.commands.local_paths import local_paths
 from training.commands.log_argument import add_log
 from training.commands.progress import counters
@@ -49,6 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="HOURS",
         help=f"how long late events correct an hour, {CORRECT_HOURS} (the default) or more",
     )
+    add_erasures(parser, "take whom it names out of hours that are over, should the log tell no more of it")
     parser.add_argument("--once", action="store_true", help="write all that the logs tell by now, and end")
     parser.add_argument("--json", action="store_true", help="print a line of JSON a revision, and no progress")
 
@@ -65,6 +67,7 @@ def run(arguments: argparse.Namespace) -> int:
         build_catalog(settings.service.content_width, settings.attributes),
         history=arguments.history,
         correct_hours=arguments.correct_hours,
+        erasures=lambda: erased_by(arguments),
     )
     with counters(quiet=arguments.json) as count, suppress(KeyboardInterrupt):  # Its work is safe at any moment.
         for number, revised in enumerate(_once(worker) if arguments.once else _follow(worker), start=1):

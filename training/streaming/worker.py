@@ -8,14 +8,15 @@ that, and an event counts that is received up to ten minutes and `correct_hours`
 later is joined in batch only.
 
 A user who is erased leaves the hours that may still change with their next revision, and those that are over when the
-next one is.
+next one is. The log tells of the erasure for two hours at least, the service's own notes for good: a worker that was
+off for longer needs them.
 
 Time is what the log says: an hour's last revision is a function of the logs alone, whenever, how often and in how many
 pieces they were read. It holds, row for row, what the join of the whole log has of that hour.
 """
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from feature_service.features.events import Event, EventKind
 from feature_service.features.layout import Layout
 from feature_service.features.schema import key_of
 from feature_service.served.layouts import read_layout
+from training.data.erased import NOBODY, Erased
 from training.data.errors import DataError
 from training.data.hours import HOUR_MS, hour_name
 from training.data.join import Extent
@@ -88,6 +90,7 @@ class Worker:
         *,
         history: str | Path | None = None,
         correct_hours: int = CORRECT_HOURS,
+        erasures: Callable[[], Erased] = lambda: NOBODY,
     ) -> None:
         """Goes on where the last worker on these samples stopped.
 
@@ -98,6 +101,7 @@ class Worker:
             catalog: The service's catalogue.
             history: URI of the log from which the service was seeded, if it was.
             correct_hours: At least `CORRECT_HOURS`.
+            erasures: Says whom the service has noted as erased.
 
         Raises:
             DataError: There is no event log, fewer hours are given, or a file of the samples is damaged.
@@ -112,7 +116,9 @@ class Worker:
         self._rows, self._rooms = Rows(), RoomHistory(catalog)
         self._hour: int | None = None
         self._looked: dict[int, int] = {}
-        self._erased: set[int] = set()
+        self._erasures = erasures
+        self._erased: dict[int, int] = {}
+        self._left: dict[int, int] = {}
         self.position, self.now_ms, self.missed = first, 0, 0
         if held := self._samples.load():
             progress, arrays = held
@@ -172,7 +178,7 @@ class Worker:
         kept = self._rows.offer(position, event)
         if event.kind is EventKind.USER_ERASED:
             self._rows.erase(event.user_id)
-            self._erased.add(key_of("user", event.user_id))
+            self._erased[key_of("user", event.user_id)] = order_ms(event)
         if position >= self.position:
             self._rooms.apply(event)
             self.position = position + 1
@@ -240,9 +246,13 @@ class Worker:
 
     def _erase(self) -> None:
         """Takes the users who have been erased since the last time out of the hours that are over."""
-        if self._erased and self._hour is not None:
-            erase_users(self._samples.uri, self._erased, self._hour)
-            self._erased.clear()
+        noted = self._erasures()
+        told = self._erased | dict(zip(noted.keys.tolist(), noted.until_ms.tolist(), strict=True))
+        new = {key: until_ms for key, until_ms in told.items() if self._left.get(key) != until_ms}
+        if new and self._hour is not None:
+            erase_users(self._samples.uri, Erased.of(new), self._hour)
+            self._left |= new
+        self._erased.clear()
 
     def _progress(self, hour: int, first_hour: int) -> Progress:
         return Progress(

@@ -8,6 +8,7 @@ import pyarrow.parquet as pq
 from feature_service.features.events import Event, EventKind
 from feature_service.features.schema import key_of
 from tests.training.streaming.service_logs import CATALOG, START_MS, ServiceLogs, closed, event, made_up
+from training.data.erased import Erased
 from training.data.hours import HOUR_MS
 from training.data.samples_io import read_enters, read_sample_about, read_samples
 from training.streaming.erasing import erase_users
@@ -20,6 +21,11 @@ KEY = key_of("user", USER)
 def erasure(time_ms: int) -> Event:
     """Of the user."""
     return Event("erased", EventKind.USER_ERASED, time_ms, user_id=USER, received_ms=time_ms)
+
+
+def later_ms(events: list[Event]) -> int:
+    """When all that they tell has been received."""
+    return max(each.received_ms for each in events) + 1
 
 
 def work(logs: ServiceLogs) -> Path:
@@ -70,10 +76,23 @@ def test_hours_that_may_still_change_lose_the_user_with_their_next_revision(tmp_
     assert KEY not in read_enters(samples).user
 
 
+def test_a_worker_that_was_off_until_the_log_had_forgotten_the_user_learns_it_from_the_service(tmp_path: Path) -> None:
+    logs, events = made_up(tmp_path, 34)
+    logs.append(closed(events))
+    assert KEY in users_in(work(logs))
+    over_ms = later_ms(events) + 14 * HOUR_MS
+    anonymous = erasure(over_ms - HOUR_MS)._replace(user_id="")
+    logs.append([anonymous, event(EventKind.IMPRESSION, "passing", over_ms, "other", "elsewhere")])
+    noted = Erased.of({KEY: over_ms - HOUR_MS})
+    worker = Worker(logs.log, logs.served, logs.data / "hours", CATALOG, erasures=lambda: noted)
+    assert list(worker.catch_up())
+    assert KEY not in users_in(logs.data / "hours")
+
+
 def test_hours_that_do_not_tell_of_the_user_stay_as_they_are(tmp_path: Path) -> None:
     logs, events = made_up(tmp_path, 33)
     logs.append(closed(events))
     samples = work(logs)
     before = {path: path.read_bytes() for path in samples.rglob("*") if path.is_file()}
-    assert erase_users(samples, [key_of("user", "nobody")], 10**6) == []
+    assert erase_users(samples, Erased.of({key_of("user", "nobody"): later_ms(events)}), 10**6) == []
     assert {path: path.read_bytes() for path in samples.rglob("*") if path.is_file()} == before
