@@ -1,13 +1,15 @@
-"""A model's base path, wherever it lies: locally by `training.versions`, elsewhere by `training.remote_versions`."""
+"""A model's base path, wherever it lies: locally by `serving.versions`, elsewhere by `training.remote_versions`."""
 
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+from serving import history
+from serving import versions as local_versions
+from serving.history import Entry
+from serving.versions import CopyFile
 from training import remote_versions
-from training import versions as local_versions
 from training.storage import Place, Remote
-from training.versions import CopyFile
 
 
 def versions(base_path: Place) -> list[int]:
@@ -31,7 +33,7 @@ def claim(base_path: Place) -> int:
 def place(
     source: Path, base_path: Place, version: int, complete: Callable[[Path], None], copy: CopyFile = shutil.copy2
 ) -> Place:
-    """Puts a model into `base_path/version`, as a whole; arguments as of `training.versions.place`.
+    """Puts a model into `base_path/version`, as a whole; arguments as of `serving.versions.place`.
 
     Raises:
         PublishError: Something could not be written; nothing is left of the version.
@@ -39,6 +41,18 @@ def place(
     if isinstance(base_path, Remote):
         return remote_versions.place(source, base_path, version, complete, copy)
     return local_versions.place(source, base_path, version, complete, copy)
+
+
+def note(base_path: Place, entry: Entry) -> None:
+    """Adds an entry to the model's history.
+
+    Raises:
+        PublishError: It cannot be written.
+    """
+    if isinstance(base_path, Remote):
+        remote_versions.note(base_path, entry)
+    else:
+        history.note(base_path, entry)
 
 
 def remove(base_path: Place, version: int) -> None:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from pyarrow import fs
 
+from serving import versions as local_versions
 from training import base_path as base_paths
-from training import versions as local_versions
 from training.data.locations import locate, reachable
 from training.storage import Place, fetched
 

@@ -2,16 +2,17 @@
 
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from dataclasses import dataclass
 from pathlib import Path
 
+from serving.history import EntryKind, happened
+from serving.manifest import Manifest, Provenance, created_now, read_manifest
+from serving.rollback import again, content_of, require_version, rolled_back
+from serving.versions import CopyFile, PublishError
 from training import base_path as base_paths
-from training.manifest import Manifest, Provenance, read_manifest
 from training.rollout import Outcome, ServerState, await_version
 from training.saved_model import meta_graph
 from training.storage import Place, fetched
-from training.versions import CopyFile, PublishError
 from training.warmup import write_warmup
 
 KEEP = 5
@@ -89,7 +90,7 @@ def publish(
     manifest = Manifest(
         name=name,
         version=base_paths.claim(base_path),
-        created=_now(),
+        created=created_now(),
         parent=existing[-1] if existing else None,
         rollback_of=None,
         tensorflow=graph.meta_info_def.tensorflow_version,
@@ -101,6 +102,7 @@ def publish(
         manifest.write(directory)
 
     path = base_paths.place(saved_model, base_path, manifest.version, complete, copy)
+    base_paths.note(base_path, happened(EntryKind.PUBLISHED, manifest.version))
     return _settle(manifest, base_path, path, keep, await_version(servers, name, manifest.version, timeout_s))
 
 
@@ -129,13 +131,10 @@ def rollback(
     _check_keep(keep)
     with fetched(base_path / str(_wanted(base_path, to))) as source:
         meta_graph(source)
-        old = read_manifest(source)
-        if old.name != name:
-            raise PublishError(f"{source}: expected a version of {name}, received one of {old.name}")
-        number = base_paths.claim(base_path)
-        manifest = replace(old, version=number, created=_now(), rollback_of=old.version)
-        path = base_paths.place(source, base_path, number, manifest.write)
-    return _settle(manifest, base_path, path, keep, await_version(servers, name, number, timeout_s))
+        manifest = again(content_of(source, name), base_paths.claim(base_path))
+        path = base_paths.place(source, base_path, manifest.version, manifest.write)
+    base_paths.note(base_path, rolled_back(manifest))
+    return _settle(manifest, base_path, path, keep, await_version(servers, name, manifest.version, timeout_s))
 
 
 def _wanted(base_path: Place, to: int | None) -> int:
@@ -150,19 +149,13 @@ def _wanted(base_path: Place, to: int | None) -> int:
             wanted = read_manifest(directory).parent
     if wanted is None:
         raise PublishError(f"{latest}: its content is the first; there is nothing to go back to")
-    if wanted not in existing:
-        there = ", ".join(map(str, existing))
-        raise PublishError(f"base path {base_path}: expected one of the versions {there}, received {wanted}")
+    require_version(base_path, existing, wanted)
     return wanted
 
 
 def _check_keep(keep: int) -> None:
     if keep < LEAST_KEPT:
         raise PublishError(f"keep: expected at least {LEAST_KEPT}, received {keep}")
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def _settle(manifest: Manifest, base_path: Place, path: Place, keep: int, states: tuple[ServerState, ...]) -> Published:

@@ -1,4 +1,4 @@
-"""The version directories of a base path on HDFS or in an object store, under the rules of `training.versions`.
+"""The version directories of a base path on HDFS or in an object store, under the rules of `serving.versions`.
 
 On HDFS a version appears by one rename. An object store has no rename: there `saved_model.pb` comes last, without which
 no model server loads a version, and none that lacks it counts as one here. A claim is `.versions/N/` and in it a name
@@ -16,12 +16,12 @@ from tempfile import TemporaryDirectory
 import pyarrow as pa
 from pyarrow import fs
 
+from serving.history import HISTORY, Entry
+from serving.versions import CLAIMS, GRAPH, CopyFile, PublishError
 from training.data.errors import DataError
 from training.data.locations import first_line, locate
-from training.storage import Mirrored, Remote
-from training.versions import CLAIMS, CopyFile, PublishError
+from training.storage import Mirrored, Remote, stored
 
-_GRAPH = "saved_model.pb"
 _TRIES = 100
 _LONGEST_WAIT_MS = 500
 
@@ -34,13 +34,13 @@ def versions(base_path: Remote) -> list[int]:
     """
     with _told(f"base path {base_path}: cannot be read"):
         filesystem, path = locate(str(base_path))
-        numbers = {int(name): f"{path}/{name}/{_GRAPH}" for name in _children(filesystem, path) if _is_number(name)}
+        numbers = {int(name): f"{path}/{name}/{GRAPH}" for name in _children(filesystem, path) if _is_number(name)}
         graphs = filesystem.get_file_info(list(numbers.values())) if numbers else []
         return sorted(number for number, graph in zip(numbers, graphs, strict=True) if graph.type == fs.FileType.File)
 
 
 def claim(base_path: Remote) -> int:
-    """Takes the next number, as `training.versions.claim` does.
+    """Takes the next number, as `serving.versions.claim` does.
 
     Of those who claim a number at the same time each sees the others, who wrote before they looked, and all leave it:
     a number is taken by one at most.
@@ -71,7 +71,7 @@ def place(
     complete: Callable[[Path], None],
     copy: CopyFile = shutil.copy2,
 ) -> Remote:
-    """Puts a model into `base_path/version`; arguments as of `training.versions.place`.
+    """Puts a model into `base_path/version`; arguments as of `serving.versions.place`.
 
     Raises:
         PublishError: Something could not be written; nothing is left of the version.
@@ -91,6 +91,17 @@ def place(
             _delete(written)
             raise
     return target
+
+
+def note(base_path: Remote, entry: Entry) -> None:
+    """Adds an entry to the model's history, as `serving.history.note` does.
+
+    Raises:
+        PublishError: It cannot be written.
+    """
+    target = base_path / HISTORY / entry.file_name()
+    with _told(f"{target}: cannot be written"), stored(target) as path:
+        entry.write(path)
 
 
 def remove(base_path: Remote, version: int) -> None:
@@ -113,8 +124,8 @@ def remove(base_path: Remote, version: int) -> None:
 def _delete(folder: Remote) -> None:
     """Deletes a version directory, the file first without which it is none."""
     filesystem, path = locate(str(folder))
-    if filesystem.get_file_info(f"{path}/{_GRAPH}").type == fs.FileType.File:
-        filesystem.delete_file(f"{path}/{_GRAPH}")
+    if filesystem.get_file_info(f"{path}/{GRAPH}").type == fs.FileType.File:
+        filesystem.delete_file(f"{path}/{GRAPH}")
     if filesystem.get_file_info(path).type == fs.FileType.Directory:
         filesystem.delete_dir(path)
 

@@ -5,6 +5,9 @@ from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from serving.history import EntryKind, happened
+from serving.manifest import Provenance
+from training import base_path as base_paths
 from training.assess import Assessment, assess, baseline_reports, gate
 from training.data.dataset import Dataset
 from training.evaluate_recall import RecallReport
@@ -12,9 +15,9 @@ from training.export import export
 from training.export_check import export_check
 from training.gate import Decision
 from training.layers.fitted import encodings_of
-from training.manifest import Provenance, git_revision
 from training.publish import Published, publish
 from training.report import Evaluation
+from training.revision import git_revision
 from training.run_config import RunConfig
 from training.run_folder import run_folder
 from training.storage import Place, fetched
@@ -98,6 +101,8 @@ def run_model(
         assessment = assess(trained, dataset)
         base_path = places.models / config.model
         decision = gate(trained, assessment, dataset, base_path, problems)
+        verdict = EntryKind.ACCEPTED if decision.accepted else EntryKind.REFUSED
+        base_paths.note(base_path, happened(verdict, lines=[*decision.reasons, *decision.notes]))
         if not decision.accepted:
             return ModelRun(assessment, decision, None)
         saved = directory / "saved_model"

@@ -5,7 +5,7 @@ from pathlib import Path
 from google.protobuf.message import DecodeError
 from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
 
-from training.versions import PublishError
+from serving.versions import GRAPH, PublishError, require_saved_model
 
 _SERVE = "serve"
 
@@ -16,13 +16,8 @@ def meta_graph(directory: Path) -> meta_graph_pb2.MetaGraphDef:
     Raises:
         PublishError: The directory is missing, or is no SavedModel that a model server could answer with.
     """
-    if not directory.is_dir():
-        raise PublishError(f"{directory}: no such directory; expected a SavedModel")
-    path = directory / "saved_model.pb"
-    # A model server loads a version without variables, lets it replace the good one, and then fails every request.
-    for needed in (path, directory / "variables" / "variables.index"):
-        if not needed.is_file():
-            raise PublishError(f"{directory}: not a SavedModel, {needed.relative_to(directory)} is missing")
+    require_saved_model(directory)
+    path = directory / GRAPH
     try:
         graphs = saved_model_pb2.SavedModel.FromString(path.read_bytes()).meta_graphs
     except DecodeError as error:

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 from pyarrow import fs
 
+from serving.versions import PublishError
 from tests.training.written_models import written_model
 from training.base_path import claim, place, remove, versions
 from training.data.locations import locate
 from training.storage import Mirrored, Place, Remote, fetched
-from training.versions import PublishError
 
 
 @pytest.fixture

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from serving.versions import versions
 from tests.clusters.test_base_paths import nothing
 from training.__main__ import main
 from training.base_path import claim, place, remove
 from training.data.locations import locate
 from training.mirror import mirror
 from training.storage import Place
-from training.versions import versions
 
 
 @pytest.fixture

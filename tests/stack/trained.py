@@ -4,13 +4,13 @@ from pathlib import Path
 from typing import Any
 
 from feature_service import settings
+from serving.manifest import Provenance
 from tests.stack import toy_platform
 from training.data.dataset import Dataset
 from training.data.sample_set import build_samples
 from training.data.sources import write_log
 from training.export import export
 from training.layers.fitted import encodings_of
-from training.manifest import Provenance
 from training.models.recall.two_tower import TwoTower
 from training.models.signatures import Signature
 from training.publish import publish

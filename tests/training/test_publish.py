@@ -7,11 +7,13 @@ from pathlib import Path
 import pytest
 import tensorflow as tf
 
+from serving.history import EntryKind, read_history
+from serving.manifest import Provenance, read_manifest
+from serving.versions import PublishError, versions
 from training import publish as publishing
-from training.manifest import Provenance, git_revision, read_manifest
 from training.publish import KEEP, Published, publish, rollback
+from training.revision import git_revision
 from training.rollout import Outcome, ServerState
-from training.versions import PublishError, versions
 
 PROVENANCE = Provenance(
     data_from_ms=1_000, data_until_ms=2_000, metrics={"enter.auc": 0.75, "gift.auc": None}, catalogue_hash="c0ffee",
@@ -193,3 +195,13 @@ def test_a_manifest_that_cannot_be_read_is_named(tiny_model: Path, base_path: Pa
 def test_the_git_revision_is_a_commit_or_unknown() -> None:
     revision = git_revision().removesuffix("-dirty")
     assert revision == "unknown" or len(revision) == 40
+
+
+def test_publishes_and_rollbacks_stand_in_the_history(tiny_model: Path, base_path: Path) -> None:
+    publish_times(2, tiny_model, base_path)
+    rollback(base_path, "tiny")
+    assert [(entry.kind, entry.version) for entry in read_history(base_path)] == [
+        (EntryKind.ROLLED_BACK, 3),
+        (EntryKind.PUBLISHED, 2),
+        (EntryKind.PUBLISHED, 1),
+    ]

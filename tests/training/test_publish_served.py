@@ -10,7 +10,7 @@ import pytest
 
 from serving.client import ModelServerClient, Prediction
 from serving.launch import ModelServer, start_model_server
-from training.manifest import Provenance
+from serving.manifest import Provenance
 from training.publish import publish, rollback
 from training.rollout import Outcome
 

@@ -13,10 +13,11 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
+from serving.manifest import Provenance
 from serving.verbs import UserError
 from training.commands.local_paths import local_paths
-from training.manifest import Provenance, git_revision
 from training.publish import KEEP, TIMEOUT_S, Published, publish
+from training.revision import git_revision
 from training.storage import place
 
 

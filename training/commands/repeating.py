@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable
 
 from feature_service.log.protocol import LogError
+from serving.versions import PublishError
 from training.data.errors import DataError
-from training.versions import PublishError
 
 
 def repeat(look: Callable[[], None], every_s: float | None, name: str) -> int:

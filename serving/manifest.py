@@ -1,12 +1,12 @@
 """The manifest of a published version: where the model comes from and what it was worth."""
 
 import json
-import subprocess
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
+from datetime import UTC, datetime
 from pathlib import Path
 
-from training.versions import PublishError
+from serving.versions import PublishError
 
 MANIFEST_FILE = Path("assets.extra", "manifest.json")
 
@@ -20,7 +20,7 @@ class Provenance:
         data_until_ms: Its end, exclusive.
         metrics: Of the evaluation, by name ("enter.auc"); None where undefined.
         catalogue_hash: Of the feature catalogue that computed the samples.
-        git_revision: Of the code, see `git_revision`.
+        git_revision: Of the code, as git names it.
     """
 
     data_from_ms: int
@@ -60,6 +60,11 @@ class Manifest:
         path.write_text(json.dumps(asdict(self), indent=2, allow_nan=False) + "\n", encoding="utf-8")
 
 
+def created_now() -> str:
+    """The time of now as manifests hold it."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
 def read_manifest(directory: Path) -> Manifest:
     """Reads the manifest of a version directory.
 
@@ -75,13 +80,3 @@ def read_manifest(directory: Path) -> Manifest:
     except (ValueError, TypeError, KeyError) as error:
         expected = ", ".join(field.name for field in fields(Manifest))
         raise PublishError(f"{path}: expected a manifest ({expected}), received {error}") from error
-
-
-def git_revision() -> str:
-    """The commit of this code, with `-dirty` if files were changed since; `unknown` outside a checkout."""
-    command = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
-    try:
-        answer = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True, check=True)
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"
-    return answer.stdout.strip()

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from serving.versions import PublishError, claim, place, remove, versions
 from tests.training.written_models import written_model
-from training.versions import PublishError, claim, place, remove, versions
 
 
 @pytest.fixture
@@ -96,7 +96,7 @@ def test_a_crash_in_the_middle_of_the_copy_leaves_nothing(base_path: Path, sourc
 def test_a_killed_publisher_leaves_no_version(base_path: Path, source: Path) -> None:
     script = f"""
 import os, pathlib, signal
-from training.versions import claim, place
+from serving.versions import claim, place
 def copy(origin, target):
     if origin.endswith("variables.index"):
         os.kill(os.getpid(), signal.SIGKILL)

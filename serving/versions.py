@@ -1,7 +1,7 @@
 """The version directories of a model's base path: a number is used once, and a version appears whole or not at all.
 
 Beside the numbers there are only names that a model server ignores: `.versions/N` (an empty file: N was taken),
-`.staging-N` (a version being written) and `.removed-N` (one being deleted).
+`.staging-N` (a version being written), `.removed-N` (one being deleted) and `.history` (see `serving.history`).
 """
 
 import os
@@ -10,6 +10,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 CLAIMS = ".versions"
+
+GRAPH = "saved_model.pb"
+"""The file without which a directory is no SavedModel."""
 
 CopyFile = Callable[[str, str], object]
 
@@ -97,6 +100,21 @@ def remove(base_path: Path, version: int) -> None:
         return
     except OSError as error:
         raise PublishError(f"{base_path / str(version)}: could not be removed ({error.strerror or error})") from error
+
+
+def require_saved_model(directory: Path) -> None:
+    """Checks that the files of a SavedModel are there.
+
+    A model server loads a version without variables, lets it replace the good one, and then fails every request.
+
+    Raises:
+        PublishError: The directory or one of them is missing.
+    """
+    if not directory.is_dir():
+        raise PublishError(f"{directory}: no such directory; expected a SavedModel")
+    for needed in (directory / GRAPH, directory / "variables" / "variables.index"):
+        if not needed.is_file():
+            raise PublishError(f"{directory}: not a SavedModel, {needed.relative_to(directory)} is missing")
 
 
 def _numbers(directory: Path) -> list[int]:
