@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +13,8 @@ from feature_service.features.state import State
 from feature_service.filters import FILTERS
 from feature_service.live.approximate import Approximation, load_faiss
 from feature_service.live.table import LiveTable
-from feature_service.models import ModelServers
+from feature_service.model_servers import ModelServers
+from feature_service.observe.observer import Observer
 from feature_service.pipeline import Pipeline
 from feature_service.recall import CHANNELS
 from feature_service.recall.asking import Asking
@@ -24,7 +25,6 @@ from feature_service.service import FeatureService, Reports, Users
 from feature_service.settings import Service, Settings, SettingsError
 from feature_service.stages import Channel, Scorer, Served
 from serving import contract
-from serving.credentials import Credentials
 
 SERVED_FOLDER = "served"
 
@@ -43,6 +43,7 @@ class Assembly:
         pipeline: The stages.
         served: The folder of the served log.
         now_ms: The clock.
+        observer: Makes metrics and traces of what happens; None = nobody looks at them.
     """
 
     settings: Settings
@@ -54,6 +55,7 @@ class Assembly:
     pipeline: Pipeline
     served: Path
     now_ms: NowMs
+    observer: Observer | None
 
     def service(self, keeper: Users, writer: Reports) -> FeatureService:
         """The service of these parts.
@@ -77,34 +79,35 @@ class Assembly:
             pipeline=self.pipeline,
             now_ms=self.now_ms,
             served=ServedLog(self.served, share, self.catalog.fingerprint) if share else None,
+            observer=self.observer,
         )
 
 
 def assemble(
     settings: Settings,
     data: Path,
-    targets: Sequence[str],
+    servers: ModelServers,
     catalog: Catalog,
     state: State,
     now_ms: NowMs,
-    credentials: Credentials,
+    observer: Observer | None,
 ) -> Assembly:
     """Puts the parts together.
 
     Args:
         settings: Behaviour.
         data: The folder of the served log.
-        targets: The model servers, `host:port`.
+        servers: The model servers.
         catalog: The features.
         state: Records and facts, as far as they are there by now.
         now_ms: The clock.
-        credentials: By what the model servers are known, and what they know us by.
+        observer: Makes metrics and traces of what happens; None = nobody looks at them.
 
     Raises:
         SettingsError: The live index cannot be approximate as it should.
     """
     approximation = _approximation(settings.service)
-    live, servers = LiveTable(state), ModelServers(targets, credentials=credentials)
+    live = LiveTable(state)
     asking = Asking(servers, settings.service.deadline_ms / 1000)
     channels = {name: make(asking) for name, make in CHANNELS.items()}
     rollout = Rollout(
@@ -126,6 +129,7 @@ def assemble(
         pipeline=_pipeline(settings, servers, channels),
         served=data / SERVED_FOLDER,
         now_ms=now_ms,
+        observer=observer,
     )
 
 

@@ -1,6 +1,5 @@
 """Served models: one version with its layout, and the calls that the service makes of it."""
 
-import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,9 +12,8 @@ from feature_service.features.catalog import Catalog
 from feature_service.features.layout import Layout, LayoutError
 from feature_service.features.tensors import TensorBuilder
 from feature_service.features.view import View
+from feature_service.model_servers import ModelServers
 from serving import contract
-from serving.client import ModelServerClient, Watch, unwatched
-from serving.credentials import PLAIN, Credentials
 from serving.errors import ServerFailedError
 
 PREDICTIONS = "predictions"
@@ -34,42 +32,6 @@ BECAUSE = "because"
 """Output of a neighbour model: key of the watched streamer that brought each, int64 [1, M]."""
 
 _PROBE = np.zeros(1, np.int32)
-
-
-class ModelServers:
-    """The model servers behind the service; calls go to them in turn."""
-
-    def __init__(self, targets: Sequence[str], *, credentials: Credentials = PLAIN, watch: Watch = unwatched) -> None:
-        """Opens one channel a server.
-
-        Args:
-            targets: gRPC addresses, `host:port`.
-            credentials: By what they are known, and what they know us by.
-            watch: Sees each Predict.
-        """
-        self._clients = [ModelServerClient(target, credentials=credentials, watch=watch) for target in targets]
-        self._turns = itertools.cycle(self._clients)
-
-    def next(self) -> ModelServerClient:
-        """The server whose turn it is."""
-        return next(self._turns)
-
-    async def available(self, model: str, timeout_s: float) -> set[int]:
-        """The versions of a model that every server has.
-
-        Raises:
-            ServingError: A server does not answer.
-        """
-        held: list[set[int]] = []
-        for client in self._clients:
-            statuses = await client.model_status(model, timeout_s=timeout_s)
-            held.append({status.version for status in statuses if status.available})
-        return held[0].intersection(*held[1:]) if held else set()
-
-    async def close(self) -> None:
-        """Closes the channels."""
-        for client in self._clients:
-            await client.close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +69,7 @@ class ServedModel:
         Raises:
             ServingError: The model server failed, or was late.
         """
-        answer = await servers.next().predict(
+        answer = await servers.predict(
             self.name, tensors, signature=signature, version=self.version, outputs=(output,), timeout_s=timeout_s
         )
         return answer.outputs[output]
@@ -128,7 +90,7 @@ class ServedModel:
         Raises:
             ServingError: The model server failed, was late, or answered with other shapes than [1, n].
         """
-        answer = await servers.next().predict(
+        answer = await servers.predict(
             self.name, tensors, signature=signature, version=self.version, outputs=outputs, timeout_s=timeout_s
         )
         shapes = {answer.outputs[output].shape for output in outputs}

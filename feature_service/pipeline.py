@@ -16,7 +16,7 @@ from feature_service.compose import Card, compose
 from feature_service.degraded import CauseKind, Degraded, kind_of
 from feature_service.fusion import fuse, rank_by
 from feature_service.merge import merge
-from feature_service.models import ModelServers
+from feature_service.model_servers import ModelServers
 from feature_service.overload.ladder import Rung
 from feature_service.rank import RankerCall, predict_heads, view_of
 from feature_service.stages import (

@@ -9,7 +9,8 @@ from feature_service.features.layout import Layout
 from feature_service.features.tensors import Tensors
 from feature_service.features.view import View
 from feature_service.live.table import Rows
-from feature_service.models import PREDICTIONS, ModelServers, ServedModel
+from feature_service.model_servers import ModelServers
+from feature_service.models import PREDICTIONS, ServedModel
 from feature_service.stages import Request, World
 from serving import contract
 

@@ -17,7 +17,8 @@ from feature_service.features.state import State
 from feature_service.live.approximate import EXACT, Approximation
 from feature_service.live.index import LiveIndex
 from feature_service.live.table import LiveTable
-from feature_service.models import ModelServers, ServedModel, bind
+from feature_service.model_servers import ModelServers
+from feature_service.models import ServedModel, bind
 from feature_service.room_vectors import RoomVectors
 from serving import contract
 from serving.errors import RequestRefusedError, ServingError

@@ -7,7 +7,8 @@ from feature_service.features.view import Context
 from feature_service.live.approximate import EXACT, Approximation
 from feature_service.live.index import LiveIndex
 from feature_service.live.table import LiveTable, Rows
-from feature_service.models import VECTOR, ModelServers, ServedModel
+from feature_service.model_servers import ModelServers
+from feature_service.models import VECTOR, ServedModel
 from serving import contract
 
 BATCH = 512

@@ -6,7 +6,8 @@ import numpy as np
 
 from feature_service.features.layout import CANDIDATE_IDS
 from feature_service.features.schema import key_of
-from feature_service.models import SCORE, STREAMER, ModelServers
+from feature_service.model_servers import ModelServers
+from feature_service.models import SCORE, STREAMER
 from feature_service.stages import World
 from serving import contract
 

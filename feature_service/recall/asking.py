@@ -11,7 +11,8 @@ from feature_service.features.layout import TensorLayout
 from feature_service.features.tensors import TensorBuilder, Tensors
 from feature_service.features.view import View
 from feature_service.live.table import Rows
-from feature_service.models import ModelServers, ServedModel
+from feature_service.model_servers import ModelServers
+from feature_service.models import ServedModel
 from feature_service.rank import view_of
 from feature_service.stages import Request, World
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from serving.launch import ModelServer, start_model_server
 
 START_TIMEOUT_S = 120.0
-SETTINGS = "[service]\ndeadline_ms = 20000\n"
+SETTINGS = "[overload]\nleast_in_flight = 1000\n[service]\ndeadline_ms = 20000\n"
 """Patient, so that nothing degrades while 32 clients wait for two cores."""
 
 

@@ -19,7 +19,7 @@ PATIENCE_S = 30.0
 
 LEAN = """
 [overload]
-target_ms = 60000
+least_in_flight = 1000
 
 [service]
 content_width = 2

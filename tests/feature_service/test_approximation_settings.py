@@ -11,7 +11,7 @@ from feature_service.boot import booted
 from feature_service.features.catalog import build_catalog
 from feature_service.live import build
 from feature_service.live.approximate import Approximation
-from feature_service.models import ModelServers
+from feature_service.model_servers import ModelServers
 from feature_service.rollout import Rollout
 from feature_service.settings import SettingsError, load, parse
 from serving import contract

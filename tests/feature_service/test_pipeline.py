@@ -13,7 +13,8 @@ import pytest
 from feature_service.features.catalog import Catalog, build_catalog
 from feature_service.features.events import EventKind
 from feature_service.filters import FILTERS
-from feature_service.models import ModelServers, ServedModel, bind
+from feature_service.model_servers import ModelServers
+from feature_service.models import ServedModel, bind
 from feature_service.pipeline import Outcome, Pipeline
 from feature_service.recall.hot import Hot
 from feature_service.stages import Recalled, Request, Scorer, World

@@ -9,7 +9,7 @@ import pytest
 from feature_service import room_vectors
 from feature_service.features.catalog import Catalog, build_catalog
 from feature_service.features.events import EventKind
-from feature_service.models import ModelServers
+from feature_service.model_servers import ModelServers
 from feature_service.rollout import Rollout
 from serving import contract
 from serving.launch import free_port

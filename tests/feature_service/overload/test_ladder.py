@@ -13,7 +13,8 @@ from feature_service.features.catalog import build_catalog
 from feature_service.features.events import EventKind
 from feature_service.filters import FILTERS
 from feature_service.live.table import Rows
-from feature_service.models import ModelServers, bind
+from feature_service.model_servers import ModelServers
+from feature_service.models import bind
 from feature_service.overload.ladder import Rung
 from feature_service.pipeline import Outcome, Pipeline
 from feature_service.recall.hot import Hot

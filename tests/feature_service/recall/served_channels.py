@@ -10,7 +10,8 @@ from feature_service.features.catalog import Catalog, build_catalog
 from feature_service.features.layout import CANDIDATE_IDS, HISTORY_IDS, USER_IDS, Layout
 from feature_service.features.schema import key_of
 from feature_service.live.index import LiveIndex
-from feature_service.models import ModelServers, bind
+from feature_service.model_servers import ModelServers
+from feature_service.models import bind
 from feature_service.recall.asking import Asking
 from serving import contract
 from tests.feature_service.live_platform import CONTENT_WIDTH, LivePlatform

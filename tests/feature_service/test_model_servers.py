@@ -1,0 +1,101 @@
+"""Tests of calls to several model servers, some of which are away."""
+
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+from feature_service.features.catalog import build_catalog
+from feature_service.features.layout import CANDIDATE_FLOATS
+from feature_service.model_servers import ModelServers
+from serving import contract
+from serving.errors import ModelNotFoundError, ServerUnavailableError
+from serving.launch import free_port
+from tests.feature_service.live_platform import CONTENT_WIDTH
+from tests.feature_service.scripted_model_server import ScriptedServer, ranker, serving
+
+TIMEOUT_S = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Two:
+    """Two model servers, and what calls them."""
+
+    first: ScriptedServer
+    second: ScriptedServer
+    servers: ModelServers
+
+    async def ask(self, version: int = 1) -> None:
+        inputs = {CANDIDATE_FLOATS: np.ones((1, 1), np.float32)}
+        signature, outputs = contract.SERVING_DEFAULT, ("predictions",)
+        await self.servers.predict(
+            "mmoe", inputs, signature=signature, version=version, outputs=outputs, timeout_s=TIMEOUT_S
+        )
+
+
+@asynccontextmanager
+async def two() -> AsyncGenerator[Two]:
+    catalog = build_catalog(CONTENT_WIDTH)
+    async with AsyncExitStack() as stack:
+        first, second = [await stack.enter_async_context(serving({"mmoe": ranker(catalog)})) for _ in range(2)]
+        servers = ModelServers([first.target, second.target])
+        stack.push_async_callback(servers.close)
+        yield Two(first, second, servers)
+
+
+async def test_calls_go_to_the_servers_in_turn() -> None:
+    async with two() as stack:
+        for _ in range(4):
+            await stack.ask()
+        assert (len(stack.first.asked), len(stack.second.asked)) == (2, 2)
+
+
+async def test_every_call_is_answered_while_one_server_is_away_and_that_one_is_asked_once() -> None:
+    async with serving({"mmoe": ranker(build_catalog(CONTENT_WIDTH))}) as there:
+        servers = ModelServers([f"127.0.0.1:{free_port()}", there.target])
+        stack = Two(there, there, servers)
+        for _ in range(6):
+            await stack.ask()
+        assert len(there.asked) == 6
+        assert servers.next() is servers.next(), "until it is asked again, all turns are the other's"
+        await servers.close()
+
+
+async def test_version_that_one_server_lacks_is_asked_of_the_other() -> None:
+    async with two() as stack:
+        stack.first.models["mmoe"].versions = {2}
+        for _ in range(3):
+            await stack.ask(version=1)
+        assert {version for _, version, _ in stack.second.asked} == {1}
+        assert len(stack.second.asked) == 3
+
+
+async def test_version_that_no_server_has_is_the_last_ones_error() -> None:
+    async with two() as stack:
+        with pytest.raises(ModelNotFoundError, match="no version 7 of mmoe"):
+            await stack.ask(version=7)
+
+
+async def test_when_all_are_away_the_error_says_so() -> None:
+    servers = ModelServers([f"127.0.0.1:{free_port()}" for _ in range(2)])
+    with pytest.raises(ServerUnavailableError):
+        await Two(ScriptedServer({}), ScriptedServer({}), servers).ask()
+    with pytest.raises(ServerUnavailableError):
+        await servers.available("mmoe", TIMEOUT_S)
+    await servers.close()
+
+
+async def test_without_a_model_server_a_call_says_so() -> None:
+    with pytest.raises(ServerUnavailableError, match="expected a model server, there is none"):
+        ModelServers([]).next()
+
+
+async def test_version_is_available_when_every_server_that_can_be_reached_has_it() -> None:
+    async with two() as stack:
+        stack.first.models["mmoe"].versions = {1, 2}
+        assert await stack.servers.available("mmoe", TIMEOUT_S) == {1}
+        servers = ModelServers([f"127.0.0.1:{free_port()}", stack.first.target])
+        assert await servers.available("mmoe", TIMEOUT_S) == {1, 2}
+        await servers.close()
