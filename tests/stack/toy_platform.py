@@ -18,6 +18,9 @@ HOUR_MS = 60 * MINUTE_MS
 LOG_END_MS = 1_800_000_000_000
 
 SETTINGS = """
+[overload]
+least_in_flight = 1000
+
 [service]
 content_width = 4
 model_poll_s = 0.2
