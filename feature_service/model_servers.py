@@ -20,13 +20,14 @@ class ModelServers:
     """One channel to each server, for all models."""
 
     def __init__(self, targets: Sequence[str], *, credentials: Credentials = PLAIN, watch: Watch = unwatched) -> None:
-        """Opens one channel a server.
+        """Opens one channel a server; `targets` remembers where they are.
 
         Args:
             targets: gRPC addresses, `host:port`.
             credentials: By what they are known, and what they know us by.
             watch: Sees each Predict.
         """
+        self.targets = tuple(targets)
         self._clients = [ModelServerClient(target, credentials=credentials, watch=watch) for target in targets]
         self._back_s = [0.0] * len(targets)
         self._turns = itertools.cycle(range(len(targets)))

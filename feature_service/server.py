@@ -17,6 +17,7 @@ from feature_service.checks import Asked, RequestError
 from feature_service.convert import ConvertError, event_from_proto
 from feature_service.features.events import Event
 from feature_service.features.view import Context
+from feature_service.health import Server
 from feature_service.log.protocol import LogError
 from feature_service.overload.hint import abort_with_hint
 from feature_service.overload.ladder import Rung
@@ -191,10 +192,9 @@ async def start_server(
         port = server.add_secure_port(address, credentials) if credentials else server.add_insecure_port(address)
     except RuntimeError:
         raise BindError(f"{address}: expected a free address of this machine; is the port in use?") from None
-    await server.start()
-    for name in ("", SERVICE):
-        await health.set(name, health_pb2.HealthCheckResponse.SERVING)
-    return server, port
+    running = Server(server, health, SERVICE)
+    await running.start(lambda: service.ready, service.settings.service.ready_s)
+    return running, port
 
 
 def _require_free(address: str) -> None:

@@ -86,7 +86,7 @@ async def _serve(settings: Settings, arguments: argparse.Namespace) -> None:
         try:
             await stopped
         finally:
-            await server.stop(GRACE_S)
+            await server.stop(GRACE_S, settings.service.drain_s)
 
 
 def _booted(
