@@ -11,6 +11,7 @@ VERBS = {
     "features": Verb("feature_service.commands.features", "print the feature catalogue"),
     "report": Verb("feature_service.commands.report", "report events, JSON lines from standard input"),
     "rebuild": Verb("feature_service.commands.rebuild", "make the store again from the log"),
+    "token": Verb("feature_service.commands.token", "make a bearer token, and its entry for the tokens file"),
     "console": Verb("feature_service.commands.console", "serve the console, web pages that explain answers"),
 }
 

@@ -1,6 +1,8 @@
 """TLS of the gRPC server and the console: certificates that are renewed while they serve, clients that show theirs."""
 
 import argparse
+import ipaddress
+import logging
 import ssl
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +13,8 @@ from serving.commands.arguments import local_path
 from serving.pem import read_authorities, read_pair
 from serving.verbs import UserError
 from serving.watched import Watched
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +69,15 @@ def add_server_tls(parser: argparse.ArgumentParser) -> None:
     """Declares the files of a server, for `server_tls`."""
     parser.add_argument("--tls-cert", type=local_path, metavar="PEM", help="serve by TLS, with this certificate")
     parser.add_argument("--tls-key", type=local_path, metavar="PEM", help="its private key")
-    parser.add_argument("--tls-client-ca", type=local_path, metavar="PEM", help="clients must show a certificate of it")
+    parser.add_argument("--tls-client-ca", type=local_path, metavar="PEM", help="callers must show a certificate of it")
 
 
-def server_tls(arguments: argparse.Namespace) -> ServerTls | None:
-    """The files that the arguments name; None = plain text.
+def server_tls(arguments: argparse.Namespace, host: str) -> ServerTls | None:
+    """The files that the arguments name; None = plain text, which the log warns of unless this machine alone hears it.
+
+    Args:
+        arguments: Of `add_server_tls`.
+        host: What the server listens on.
 
     Raises:
         UserError: They do not go together.
@@ -77,6 +85,17 @@ def server_tls(arguments: argparse.Namespace) -> ServerTls | None:
     certificate, key, client_ca = arguments.tls_cert, arguments.tls_key, arguments.tls_client_ca
     if (certificate is None) != (key is None):
         raise UserError("--tls-cert: expected a certificate and its --tls-key, received one of them")
-    if certificate is None and client_ca:
+    if certificate and key:
+        return ServerTls(certificate, key, client_ca)
+    if client_ca:
         raise UserError("--tls-client-ca: expected --tls-cert and --tls-key beside it, received neither")
-    return ServerTls(certificate, key, client_ca) if certificate and key else None
+    if not _is_loopback(host):
+        log.warning("%s is served in plain text: expected --tls-cert and --tls-key, unless a mesh encrypts it", host)
+    return None
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -20,7 +20,9 @@ PREFIX = "onair_"
 RANDOM_BYTES = 32
 """So many cannot be guessed, so a plain hash of them can neither."""
 
-_NAME = re.compile(r"[\w.-]{1,64}", re.ASCII)
+NAME = re.compile(r"[\w.-]{1,64}", re.ASCII)
+"""Whose a token is."""
+
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
@@ -87,7 +89,7 @@ def read_callers(path: Path) -> dict[str, Caller]:
 def _caller(table: Mapping[str, Any], where: str) -> Caller:
     only_keys(table, {"name", "sha256", "scopes", "rate"}, where)
     name = value_of(table.get("name"), str, f"{where}.name")
-    if not _NAME.fullmatch(name):
+    if not NAME.fullmatch(name):
         raise SettingsError(f"{where}.name: expected 1 to 64 letters, digits, dots, - or _, received {name!r}")
     digest = table.get("sha256")
     if not isinstance(digest, str) or not _DIGEST.fullmatch(digest):

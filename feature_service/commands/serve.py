@@ -24,6 +24,8 @@ from contextlib import AbstractAsyncContextManager
 
 from threadpoolctl import threadpool_limits  # pyright: ignore[reportMissingTypeStubs]
 
+from feature_service.access.interceptor import access_interceptor
+from feature_service.access.tls import add_server_tls, server_tls
 from feature_service.boot import booted
 from feature_service.log.protocol import LogEndedError
 from feature_service.replica_boot import booted_replica
@@ -31,6 +33,7 @@ from feature_service.server import start_server
 from feature_service.service import FeatureService
 from feature_service.settings import Settings, load
 from serving.commands.arguments import local_path
+from serving.credentials import Credentials
 
 SWITCH_S = 1e-4
 """How long a thread waits for another that computes. A checkpoint compresses a thousand records and waits after each:
@@ -50,6 +53,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     role.add_argument("--as-of", choices=["log"], help="start the clock at the log's end, for imported histories")
     role.add_argument("--replica-of", metavar="HOST:PORT", help="answer beside the service there, from its Redis")
     parser.add_argument("--port-file", type=local_path, help="write the port here once the service is ready")
+    add_server_tls(parser)
+    parser.add_argument("--tls-ca", type=local_path, metavar="PEM", help="reach model servers and the writer by TLS")
+    parser.add_argument("--token-file", type=local_path, metavar="FILE", help="a replica's token for its writer")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -63,6 +69,9 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 async def _serve(settings: Settings, arguments: argparse.Namespace) -> None:
+    tls = server_tls(arguments, arguments.address.rpartition(":")[0])
+    credentials = tls.grpc_credentials() if tls else None
+    guard = access_interceptor(settings.access, arguments.data)
     loop = asyncio.get_running_loop()
     stopped: asyncio.Future[None] = loop.create_future()
 
@@ -79,7 +88,7 @@ async def _serve(settings: Settings, arguments: argparse.Namespace) -> None:
     async with _booted(settings, arguments, stop) as service:
         gc.collect()
         gc.freeze()  # What was restored stays: no need to look through it again and again in the middle of a request.
-        server, port = await start_server(service, arguments.address)
+        server, port = await start_server(service, arguments.address, credentials=credentials, interceptors=[guard])
         logging.getLogger(__name__).info("serving on port %d", port)
         if arguments.port_file:
             arguments.port_file.write_text(f"{port}\n")
@@ -92,12 +101,16 @@ async def _serve(settings: Settings, arguments: argparse.Namespace) -> None:
 def _booted(
     settings: Settings, arguments: argparse.Namespace, log_ended: Callable[[LogEndedError], None]
 ) -> AbstractAsyncContextManager[FeatureService]:
+    ours = (arguments.tls_cert, arguments.tls_key) if arguments.tls_ca else (None, None)
+    credentials = Credentials(arguments.tls_ca, *ours, token=arguments.token_file)
     if arguments.replica_of:
-        return booted_replica(settings, arguments.data, arguments.model_server, arguments.replica_of)
+        writer = arguments.replica_of
+        return booted_replica(settings, arguments.data, arguments.model_server, writer, credentials=credentials)
     return booted(
         settings,
         arguments.data,
         arguments.model_server,
         as_of_log=arguments.as_of == "log",
+        credentials=credentials,
         log_ended=log_ended,
     )
