@@ -18,6 +18,8 @@ from feature_service.features.state import State
 from feature_service.log.local import LocalLog
 from feature_service.log.opening import LOG_FOLDER, claim_log, open_log
 from feature_service.log.protocol import EventLog, LogEndedError, LogError
+from feature_service.model_servers import ModelServers
+from feature_service.observe.observer import Observer
 from feature_service.retention import Retention
 from feature_service.served.retention import ServedRetention
 from feature_service.service import FeatureService
@@ -27,6 +29,7 @@ from feature_service.stores.opening import open_store
 from feature_service.stores.protocol import Store, StoreError
 from feature_service.stores.refill import CHECKPOINT_EVERY, refill
 from feature_service.writer import Writer
+from serving.client import unwatched
 from serving.credentials import PLAIN, Credentials
 
 ERASURES_FILE = "erasures.jsonl"
@@ -55,6 +58,7 @@ async def booted(
     as_of_log: bool = False,
     now_ms: NowMs | None = None,
     credentials: Credentials = PLAIN,
+    observer: Observer | None = None,
     log_ended: Callable[[LogEndedError], None] = lambda _: None,
 ) -> AsyncGenerator[FeatureService]:
     """A service that runs: state restored, model servers followed, checkpoints taken.
@@ -66,6 +70,7 @@ async def booted(
         as_of_log: Start the clock at the log's end instead of now.
         now_ms: A clock of the caller's own instead.
         credentials: By what the model servers are known, and what they know us by.
+        observer: Makes metrics and traces of what happens.
         log_ended: Is told when the log takes no more events: answers go on, but the service should be started again.
 
     Raises:
@@ -75,7 +80,8 @@ async def booted(
         StoreError: The store cannot be read.
     """
     check(settings)
-    parts = _open(settings, data, targets, credentials, as_of_log=as_of_log, now_ms=now_ms)
+    servers = ModelServers(targets, credentials=credentials, watch=observer.watch if observer else unwatched)
+    parts = _open(settings, data, servers, observer, as_of_log=as_of_log, now_ms=now_ms)
     service = parts.service
     try:
         async with running(service):
@@ -100,8 +106,8 @@ async def booted(
 def _open(
     settings: Settings,
     data: Path,
-    targets: Sequence[str],
-    credentials: Credentials,
+    servers: ModelServers,
+    observer: Observer | None,
     *,
     as_of_log: bool,
     now_ms: NowMs | None,
@@ -117,7 +123,7 @@ def _open(
     keeper = StateKeeper(state, store)
     state.position = keeper.restore()
     now_ms = now_ms or _clock(event_log, as_of_log=as_of_log)
-    assembly = assemble(settings, data, targets, catalog, state, now_ms, credentials)
+    assembly = assemble(settings, data, servers, catalog, state, now_ms, observer)
     erasures = Erasures.open(data / ERASURES_FILE)
     writer = Writer(
         log=event_log,

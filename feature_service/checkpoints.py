@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import threading
+import time
 from collections.abc import Callable
 from contextlib import closing
 from itertools import takewhile
@@ -75,6 +76,8 @@ class Checkpoints:
             keeper.failed()
             raise
         keeper.committed()
+        if self._service.observer is not None:
+            self._service.observer.checkpointed(position, time.time())
 
     async def _refill(self) -> None:
         """Brings the store up to the present from where it stands; what changes meanwhile is the next checkpoint's."""

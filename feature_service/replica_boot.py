@@ -9,6 +9,8 @@ from feature_service.assembly import SERVED_FOLDER, Assembly, assemble, check, r
 from feature_service.clock import NowMs, wall_clock
 from feature_service.features.catalog import build_catalog
 from feature_service.features.state import State
+from feature_service.model_servers import ModelServers
+from feature_service.observe.observer import Observer
 from feature_service.remote_writer import RemoteWriter
 from feature_service.replica import Replica
 from feature_service.replica_retention import ReplicaRetention
@@ -17,6 +19,7 @@ from feature_service.service import FeatureService
 from feature_service.settings import Settings, SettingsError
 from feature_service.stores.follower import Follower
 from feature_service.stores.settings import StoreSettings
+from serving.client import unwatched
 from serving.credentials import PLAIN, Credentials
 
 ERASED_FILE = "erased.position"
@@ -31,6 +34,7 @@ async def booted_replica(
     *,
     now_ms: NowMs = wall_clock,
     credentials: Credentials = PLAIN,
+    observer: Observer | None = None,
 ) -> AsyncGenerator[FeatureService]:
     """A replica that runs: rooms read, the store and the model servers followed.
 
@@ -42,6 +46,7 @@ async def booted_replica(
         now_ms: The clock.
         credentials: By what model servers and the writer are known, and what they know us by; the writer asks a token
             for the scope `report`, if it has any.
+        observer: Makes metrics and traces of what happens.
 
     Raises:
         SettingsError: The store is no Redis, or the settings ask for something that does not exist.
@@ -49,7 +54,8 @@ async def booted_replica(
         LogError: Another process writes the served log.
     """
     check(settings)
-    follower, assembly, replica = _open(settings, data, targets, now_ms, credentials)
+    servers = ModelServers(targets, credentials=credentials, watch=observer.watch if observer else unwatched)
+    follower, assembly, replica = _open(settings, data, servers, now_ms, observer)
     remote = RemoteWriter(writer, credentials)
     try:
         await replica.start()
@@ -70,13 +76,13 @@ async def booted_replica(
 
 
 def _open(
-    settings: Settings, data: Path, targets: Sequence[str], now_ms: NowMs, credentials: Credentials
+    settings: Settings, data: Path, servers: ModelServers, now_ms: NowMs, observer: Observer | None
 ) -> tuple[Follower, Assembly, Replica]:
     data.mkdir(parents=True, exist_ok=True)
     catalog = build_catalog(settings.service.content_width, settings.attributes)
     state = State(catalog.memories)
     follower = _follower(settings.store, state)
-    assembly = assemble(settings, data, targets, catalog, state, now_ms, credentials)
+    assembly = assemble(settings, data, servers, catalog, state, now_ms, observer)
     replica = Replica(follower, state, assembly.live, catalog, assembly.rollout.room_changed, now_ms)
     return follower, assembly, replica
 

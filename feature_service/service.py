@@ -20,6 +20,8 @@ from feature_service.features.state import State
 from feature_service.features.tensors import TensorBuilder, Tensors
 from feature_service.features.view import Context
 from feature_service.live.table import LiveTable
+from feature_service.observe.observer import Observer
+from feature_service.observe.requests import REQUEST_ID
 from feature_service.overload.ladder import Rung
 from feature_service.pipeline import Outcome, Pipeline
 from feature_service.rollout import Rollout
@@ -97,6 +99,7 @@ class FeatureService:
         pipeline: The stages.
         now_ms: The clock.
         served: Logs what is shown; None = the settings want none of it.
+        observer: Makes metrics and traces of what happens; None = nobody looks at them.
     """
 
     settings: Settings
@@ -109,6 +112,7 @@ class FeatureService:
     pipeline: Pipeline
     now_ms: NowMs
     served: ServedLog | None = None
+    observer: Observer | None = None
 
     def world(self) -> World:
         """What the stages of one request read; the versions stay the same while it runs."""
@@ -135,17 +139,22 @@ class FeatureService:
             RequestError: A field of the request is not usable.
         """
         request = checks.check(asked, self.settings, self.now_ms())
+        REQUEST_ID.set(request.request_id)
         deadline_s = time.perf_counter() + self._budget_s(timeout_s)
         degraded = await self._load_user(request.user_key)
         outcome = await self.pipeline.run(request, world, deadline_s, rung)
         outcome.trace.degraded.extend(degraded)
-        log.debug("request %s: %d rooms", request.request_id, len(outcome.cards))
+        log.debug("%d rooms", len(outcome.cards))
+        if self.observer is not None:
+            self.observer.answered(outcome)
         return outcome
 
     def shown(self, outcome: Outcome) -> None:
         """Takes note that an answer of `recommend` goes to a viewer; one that people only look at does not."""
         if self.served is not None:
             self.served.offer(outcome)
+        if self.observer is not None:
+            self.observer.shown(outcome)
 
     async def report(self, events: Sequence[Event]) -> list[Result]:
         """Takes events in; the answer comes when they are durable.
@@ -156,7 +165,11 @@ class FeatureService:
             StoreError: What an event touches cannot be read.
         """
         checks.check_count("events", len(events), checks.MAX_EVENTS)
-        return await self.writer.report(events, self.now_ms())
+        now_ms = self.now_ms()
+        results = await self.writer.report(events, now_ms)
+        if self.observer is not None:
+            self.observer.reported(events, results, now_ms, self.state)
+        return results
 
     async def similar(
         self, streamer_id: str, k: int, *, live_only: bool, timeout_s: float | None, world: World

@@ -10,6 +10,7 @@ from feature_service.access.settings import AccessSettings, access_problem
 from feature_service.features.attributes import Attribute, AttributeKind
 from feature_service.features.reducers import Entity
 from feature_service.log.settings import LogSettings, log_problem
+from feature_service.observe.settings import TracingSettings, tracing_problem
 from feature_service.overload.settings import OverloadSettings, overload_problem
 from feature_service.scenes import Arm, Scene, arm_of, scenes_of
 from feature_service.stores.settings import StoreSettings, store_problem
@@ -95,6 +96,7 @@ class Settings:
         retention: What the logs keep.
         overload: How a process protects itself.
         access: Who may call, and how often.
+        tracing: Where traces go.
         scenes: The scenes by name.
         attributes: The platform's own attributes.
         arms: The arms of the experiment; users in none have `scenes`.
@@ -107,6 +109,7 @@ class Settings:
     retention: RetentionSettings
     overload: OverloadSettings
     access: AccessSettings
+    tracing: TracingSettings
     scenes: Mapping[str, Scene]
     attributes: tuple[Attribute, ...] = field(default=())
     arms: tuple[Arm, ...] = field(default=())
@@ -161,9 +164,12 @@ def parse(text: str, source: str) -> Settings:
     retention = _retention(table_of(merged["retention"], "retention"), log)
     overload = _section(merged, "overload", OverloadSettings, overload_problem)
     access = _section(merged, "access", AccessSettings, access_problem)
+    tracing = _section(merged, "tracing", TracingSettings, tracing_problem)
     scenes, arms = scenes_of(merged)
     attributes = _attributes(table_of(merged.get("attributes", {}), "attributes"))
-    settings = Settings(service, log, store, served, retention, overload, access, scenes, tuple(attributes), arms)
+    settings = Settings(
+        service, log, store, served, retention, overload, access, tracing, scenes, tuple(attributes), arms
+    )
     settings.scene("")
     return settings
 

@@ -22,6 +22,7 @@ THIRD_PARTIES_OF_THE_SERVICE = {
     "grpc_reflection",
     "google",
     "flask",
+    "prometheus_client",
     "rich",
     "threadpoolctl",
 }
