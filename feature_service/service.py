@@ -114,15 +114,14 @@ class FeatureService:
     served: ServedLog | None = None
     observer: Observer | None = None
 
-    def world(self) -> World:
-        """What the stages of one request read; the versions stay the same while it runs."""
-    observer: Observer | None = None
-
     @property
     def ready(self) -> bool:
         """Whether answers can be whole: the default scene's ranker serves, or there is no model server to wait for."""
         ranker = self.settings.scene("").ranker
         return not ranker or not self.pipeline.servers.targets or ranker in self.rollout.current.models
+
+    def world(self) -> World:
+        """What the stages of one request read; the versions stay the same while it runs."""
         generation = self.rollout.current
         return World(self.state, self.live, generation.indexes, generation.models)
 

@@ -37,9 +37,9 @@ class Service:
         deadline_ms: The deadline of callers that set none.
         channel_share: Share of the time left that recall may use.
         rank_share: Share of the time then left that ranking may use.
-        model_poll_s: How often the model servers are asked for new versions.
         ready_s: Until the models serve, but no longer, the service's health says not to ask it.
         drain_s: How long it answers on after SIGTERM, while its health says not to ask it.
+        model_poll_s: How often the model servers are asked for new versions.
         checkpoint_s: How often changed records go to the data folder's store.
         approximate_above: From so many rooms on, a live index searches approximately; 0 = never.
         approximate_probe: Share of its cells that such a search visits, above 0, at most 1.
@@ -52,9 +52,9 @@ class Service:
     deadline_ms: int
     channel_share: float
     rank_share: float
-    model_poll_s: float
     ready_s: float
     drain_s: float
+    model_poll_s: float
     checkpoint_s: float
     approximate_above: int
     approximate_probe: float
