@@ -1,6 +1,6 @@
-"""Measures OnAir on this machine: Recommend, what its log adds, the live index, replay's rate, start-up and memory.
+"""Measures OnAir on this machine: Recommend, overload, logs, live index, replay's rate, start-up and memory.
 
-Run it on a quiet machine. Each part also runs alone; all of them take about eight minutes.
+Run it on a quiet machine. Each part also runs alone; all of them take about ten minutes.
 
 Examples:
   python -m tests.benchmarks
@@ -19,7 +19,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from tests.benchmarks import channels, index, logs, recommend, replay, served, start, stores, visible
+from tests.benchmarks import channels, index, logs, overload, recommend, replay, served, start, stores, visible
 from tests.benchmarks.table import lines
 
 Part = Callable[[Path, Callable[[str], None]], Any]
@@ -27,6 +27,7 @@ Part = Callable[[Path, Callable[[str], None]], Any]
 PARTS: Mapping[str, Part] = MappingProxyType(
     {
         "recommend": lambda folder, tell: recommend.measure(recommend.Plan(), folder, tell),
+        "overload": lambda folder, tell: overload.measure(overload.Plan(), folder, tell),
         "served": lambda folder, tell: served.measure(served.Plan(), folder, tell),
         "index": lambda _, tell: index.measure(index.Plan(), tell),
         "channels": lambda folder, tell: channels.measure(channels.Plan(), folder, tell),

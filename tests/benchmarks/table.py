@@ -43,6 +43,21 @@ def _recommend(numbers: Numbers) -> Iterator[str]:
     )
 
 
+def _overload(numbers: Numbers) -> Iterator[str]:
+    yield (
+        f"Overload: requests at a rate of their own, deadline {numbers['deadline_ms']:.0f} ms; capacity "
+        f"{numbers['capacity']:.0f} answers a second at full quality"
+    )
+    yield "× capacity   per s   goodput   refused    late  failed   p99 ms   rungs"
+    for level in numbers["levels"]:
+        rungs = ", ".join(f"{name.lower()} {share:.0%}" for name, share in level["rungs"].items())
+        yield (
+            f"{level['multiple']:10.2f}{level['rate']:8.0f}{level['goodput']:10.0f}{level['refused']:10.1%}"
+            f"{level['late']:8.1%}{level['failed']:8.1%}{level['p99_ms']:9.0f}   {rungs}"
+        )
+    yield f"goodput at the last level by the highest: {numbers['goodput_ratio']:.2f}"
+
+
 def _served(numbers: Numbers) -> Iterator[str]:
     yield (
         f"Served log: Recommend without it and with it, {numbers['rooms']:,} live rooms, slates of {numbers['slate']}; "
@@ -156,6 +171,7 @@ def _visible(numbers: Numbers) -> Iterator[str]:
 _TABLES: Mapping[str, Callable[[Numbers], Iterator[str]]] = MappingProxyType(
     {
         "recommend": _recommend,
+        "overload": _overload,
         "served": _served,
         "channels": _channels,
         "index": _index,

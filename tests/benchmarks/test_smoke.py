@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.benchmarks import __main__ as benchmarks
-from tests.benchmarks import channels, index, logs, recommend, replay, served, start, stores, visible
+from tests.benchmarks import channels, index, logs, overload, recommend, replay, served, start, stores, visible
 from tests.benchmarks.table import lines
 from tests.benchmarks.world import Size
 from tests.feature_service.redis_process import needs_redis
@@ -44,6 +44,15 @@ def test_recommend_is_measured_beside_bare_predicts(tmp_path: Path) -> None:
     _check("recommend", found)
     assert [level["recommend"]["clients"] for level in found["levels"]] == [1, 2]
     assert set(found["own"]["stages_ms"]) == {"recall", "merge", "filter", "rank", "rerank", "compose"}
+
+
+@pytest.mark.slow
+def test_overload_is_measured_by_rates(tmp_path: Path) -> None:
+    plan = overload.Plan(size=TOY, clients=2, multiples=(0.5, 2.0), seconds=0.6, deadline_s=20.0)
+    found = overload.measure(plan, tmp_path, _quiet)
+    _check("overload", found)
+    assert [level["multiple"] for level in found["levels"]] == [0.5, 2.0]
+    assert all(level["failed"] == 0 and level["goodput"] > 0 for level in found["levels"])
 
 
 @pytest.mark.slow
