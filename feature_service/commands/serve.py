@@ -27,7 +27,11 @@ from threadpoolctl import threadpool_limits  # pyright: ignore[reportMissingType
 from feature_service.access.interceptor import access_interceptor
 from feature_service.access.tls import add_server_tls, server_tls
 from feature_service.boot import booted
+from feature_service.log.opening import LOG_FOLDER
 from feature_service.log.protocol import LogEndedError
+from feature_service.observe.exposition import exposed
+from feature_service.observe.logs import FORMATS, log_to_stderr
+from feature_service.observe.observer import Observer, observer_of
 from feature_service.replica_boot import booted_replica
 from feature_service.server import start_server
 from feature_service.service import FeatureService
@@ -53,6 +57,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     role.add_argument("--as-of", choices=["log"], help="start the clock at the log's end, for imported histories")
     role.add_argument("--replica-of", metavar="HOST:PORT", help="answer beside the service there, from its Redis")
     parser.add_argument("--port-file", type=local_path, help="write the port here once the service is ready")
+    parser.add_argument("--metrics-address", default="", metavar="HOST:PORT", help="show Prometheus metrics there")
+    parser.add_argument("--log-format", choices=FORMATS, default="text", help="lines for people, or JSON")
     add_server_tls(parser)
     parser.add_argument("--tls-ca", type=local_path, metavar="PEM", help="reach model servers and the writer by TLS")
     parser.add_argument("--token-file", type=local_path, metavar="FILE", help="a replica's token for its writer")
@@ -60,7 +66,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Serves until a signal comes."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    log_to_stderr(arguments.log_format)
     sys.setswitchinterval(SWITCH_S)
     # BLAS shares a product between threads, and on a busy machine waits for the others longer than one alone takes.
     with threadpool_limits(1, user_api="blas"):
@@ -85,10 +91,15 @@ async def _serve(settings: Settings, arguments: argparse.Namespace) -> None:
 
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop)
-    async with _booted(settings, arguments, stop) as service:
+    observer = observer_of(settings.tracing, arguments.metrics_address, forwards=bool(arguments.replica_of))
+    guards = [*(observer.interceptors if observer else ()), guard]
+    async with (
+        _booted(settings, arguments, stop, observer) as service,
+        exposed(observer, service, arguments.metrics_address, arguments.data / LOG_FOLDER),
+    ):
         gc.collect()
         gc.freeze()  # What was restored stays: no need to look through it again and again in the middle of a request.
-        server, port = await start_server(service, arguments.address, credentials=credentials, interceptors=[guard])
+        server, port = await start_server(service, arguments.address, credentials=credentials, interceptors=guards)
         logging.getLogger(__name__).info("serving on port %d", port)
         if arguments.port_file:
             arguments.port_file.write_text(f"{port}\n")
@@ -99,18 +110,24 @@ async def _serve(settings: Settings, arguments: argparse.Namespace) -> None:
 
 
 def _booted(
-    settings: Settings, arguments: argparse.Namespace, log_ended: Callable[[LogEndedError], None]
+    settings: Settings,
+    arguments: argparse.Namespace,
+    log_ended: Callable[[LogEndedError], None],
+    observer: Observer | None,
 ) -> AbstractAsyncContextManager[FeatureService]:
     ours = (arguments.tls_cert, arguments.tls_key) if arguments.tls_ca else (None, None)
     credentials = Credentials(arguments.tls_ca, *ours, token=arguments.token_file)
     if arguments.replica_of:
         writer = arguments.replica_of
-        return booted_replica(settings, arguments.data, arguments.model_server, writer, credentials=credentials)
+        return booted_replica(
+            settings, arguments.data, arguments.model_server, writer, credentials=credentials, observer=observer
+        )
     return booted(
         settings,
         arguments.data,
         arguments.model_server,
         as_of_log=arguments.as_of == "log",
         credentials=credentials,
+        observer=observer,
         log_ended=log_ended,
     )

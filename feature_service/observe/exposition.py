@@ -21,25 +21,36 @@ class MetricsAddressError(ValueError):
 
 @asynccontextmanager
 async def exposed(
-    observer: Observer, service: FeatureService, address: str, log_folder: Path | None
+    observer: Observer | None, service: FeatureService, address: str, log_folder: Path
 ) -> AsyncGenerator[None]:
     """Has Prometheus read what an observer knows, at `http://ADDRESS/metrics`.
 
     Args:
-        observer: The service's observer.
+        observer: The service's observer, which is closed at the end; None = it has none.
         service: The service.
         address: `host:port`; empty = nobody reads.
-        log_folder: The folder of its event log; None = it has none here.
+        log_folder: Where its event log is, if it is in a folder.
 
     Raises:
         MetricsAddressError: The address is none, or is in use.
     """
+    if observer is None:
+        yield
+        return
+    try:
+        async with _read_at(address, Sampler(service, observer.metrics, log_folder), observer.metrics.registry):
+            yield
+    finally:
+        await asyncio.to_thread(observer.close)
+
+
+@asynccontextmanager
+async def _read_at(address: str, sampler: Sampler, registry: CollectorRegistry) -> AsyncGenerator[None]:
     if not address:
         yield
         return
-    sampler = Sampler(service, observer.metrics, log_folder)
     sampler.sample()
-    with _endpoint(address, observer.metrics.registry):
+    with _endpoint(address, registry):
         task = asyncio.create_task(sampler.keep_sampling())
         try:
             yield

@@ -13,6 +13,7 @@ from feature_service.observe.settings import TracingSettings
 from feature_service.observe.slates import SlateMetrics
 from feature_service.observe.tracing import Tracing
 from feature_service.pipeline import Outcome
+from feature_service.tables import SettingsError
 from feature_service.writer import Result
 from serving.client import Watch, unwatched
 
@@ -75,3 +76,22 @@ class Observer:
         """Sends the traces that wait; blocks for some seconds at most."""
         if self._tracing:
             self._tracing.close()
+
+
+def observer_of(tracing: TracingSettings, metrics_address: str, *, forwards: bool) -> Observer | None:
+    """The observer of a service; None when nobody wants to look, neither at metrics nor at traces.
+
+    Args:
+        tracing: Where traces go.
+        metrics_address: Where metrics are shown; empty = nowhere.
+        forwards: Whether reports are only forwarded.
+
+    Raises:
+        SettingsError: Traces are wanted, and OpenTelemetry is not installed.
+    """
+    if not metrics_address and not tracing.endpoint:
+        return None
+    try:
+        return Observer(tracing, forwards=forwards)
+    except ImportError as error:
+        raise SettingsError(f"tracing.endpoint: {error}") from None

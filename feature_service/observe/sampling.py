@@ -15,13 +15,13 @@ SIZE_EVERY = 30
 class Sampler:
     """Reads the standing of a service into its gauges."""
 
-    def __init__(self, service: FeatureService, metrics: Metrics, log_folder: Path | None) -> None:
+    def __init__(self, service: FeatureService, metrics: Metrics, log_folder: Path) -> None:
         """Has read nothing yet.
 
         Args:
             service: The service.
             metrics: Its metrics.
-            log_folder: The folder of its event log; None = it has none here.
+            log_folder: Where its event log is, if it is in a folder.
         """
         self._service = service
         self._metrics = metrics
@@ -36,7 +36,7 @@ class Sampler:
         look = 0
         while True:
             self.sample()
-            if self._log_folder and look % SIZE_EVERY == 0:
+            if look % SIZE_EVERY == 0:
                 self._metrics.log_bytes.set(await asyncio.to_thread(_bytes_in, self._log_folder))
             look += 1
             await asyncio.sleep(EVERY_S)
