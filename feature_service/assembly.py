@@ -21,7 +21,7 @@ from feature_service.recall.asking import Asking
 from feature_service.rerank import RERANKERS
 from feature_service.rollout import Rollout
 from feature_service.served.log import ServedLog
-from feature_service.service import FeatureService, Reports, Users
+from feature_service.service import FeatureService, Held, Reports, Users
 from feature_service.settings import Service, Settings, SettingsError
 from feature_service.stages import Channel, Scorer, Served
 from serving import contract
@@ -69,7 +69,7 @@ class Assembly:
         """
         share = self.settings.served.share
         return FeatureService(
-            settings=self.settings,
+            held=Held(self.settings),
             catalog=self.catalog,
             state=self.state,
             live=self.live,

@@ -92,6 +92,11 @@ class Rollout:
         self._refused: dict[tuple[str, int], str] = {}
         self._marked = {name: asyncio.Event() for name in signatures if self._is_vector_model(name)}
 
+    @property
+    def names(self) -> frozenset[str]:
+        """The models that are followed."""
+        return frozenset(self._signatures)
+
     def room_changed(self, row: int) -> None:
         """A room started, changed or went off air; its vector follows in every generation at hand."""
         on_air = self._live.on_air(row, self._now_ms())

@@ -84,12 +84,19 @@ class Reports(Protocol):
         ...
 
 
+@dataclass(slots=True)
+class Held:
+    """The settings that hold now; a request keeps the scene that it began with."""
+
+    value: Settings
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeatureService:
     """Everything that one process serves.
 
     Attributes:
-        settings: Behaviour.
+        held: Behaviour, as it is now.
         catalog: The features.
         state: Records and facts.
         live: The rooms on air.
@@ -102,7 +109,7 @@ class FeatureService:
         observer: Makes metrics and traces of what happens; None = nobody looks at them.
     """
 
-    settings: Settings
+    held: Held
     catalog: Catalog
     state: State
     live: LiveTable
@@ -113,6 +120,11 @@ class FeatureService:
     now_ms: NowMs
     served: ServedLog | None = None
     observer: Observer | None = None
+
+    @property
+    def settings(self) -> Settings:
+        """Behaviour, as it is now."""
+        return self.held.value
 
     @property
     def ready(self) -> bool:

@@ -35,6 +35,7 @@ from feature_service.observe.observer import Observer, observer_of
 from feature_service.replica_boot import booted_replica
 from feature_service.server import start_server
 from feature_service.service import FeatureService
+from feature_service.reload import rereading
 from feature_service.settings import Settings, load
 from serving.commands.arguments import local_path
 from serving.credentials import Credentials
@@ -96,6 +97,7 @@ async def _serve(settings: Settings, arguments: argparse.Namespace) -> None:
     async with (
         _booted(settings, arguments, stop, observer) as service,
         exposed(observer, service, arguments.metrics_address, arguments.data / LOG_FOLDER),
+        rereading(arguments.settings, service),
     ):
         gc.collect()
         gc.freeze()  # What was restored stays: no need to look through it again and again in the middle of a request.

@@ -1,0 +1,104 @@
+"""Settings that change while the service runs: scenes and arms of a changed file hold from the next request on."""
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import fields, replace
+from pathlib import Path
+
+from feature_service.assembly import check
+from feature_service.service import FeatureService
+from feature_service.settings import Settings, SettingsError, load
+from feature_service.stages import Served
+
+LOOK_S = 1.0
+
+_TAKEN = ("scenes", "arms")
+"""What is taken over; all else holds from the next start on."""
+
+_EXPECTED = "until the next start expected of the models"
+
+log = logging.getLogger(__name__)
+
+
+@asynccontextmanager
+async def rereading(path: Path | None, service: FeatureService) -> AsyncGenerator[None]:
+    """Has a service follow its settings file, if it has one."""
+    if path is None:
+        yield
+        return
+    task = asyncio.create_task(SettingsFile(path, service).keep_reading())
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+class SettingsFile:
+    """A settings file that is read again when it changes."""
+
+    def __init__(self, path: Path, service: FeatureService) -> None:
+        """Takes the file as it is now for read.
+
+        Args:
+            path: The file.
+            service: Runs by it.
+        """
+        self._path = path
+        self._service = service
+        self._seen = self._stamp()
+
+    async def keep_reading(self) -> None:
+        """Looks once a second, until cancelled."""
+        while True:
+            await asyncio.sleep(LOOK_S)
+            self.look()
+
+    def look(self) -> None:
+        """Takes over what a changed file says; one that cannot be used leaves all as it is, and says why."""
+        if (stamp := self._stamp()) == self._seen:
+            return
+        self._seen = stamp
+        try:
+            settings = load(self._path)
+            check(settings)
+            self._check_models(settings)
+        except SettingsError as error:
+            log.warning("the settings stay as they are: %s", error)
+            return
+        held = self._service.held
+        waiting = [
+            each.name
+            for each in fields(Settings)
+            if each.name not in _TAKEN and getattr(settings, each.name) != getattr(held.value, each.name)
+        ]
+        held.value = replace(held.value, **{name: getattr(settings, name) for name in _TAKEN})
+        log.info("settings read again: scenes and arms hold from now on")
+        if waiting:
+            log.warning("to take effect after the next start: %s", ", ".join(waiting))
+
+    def _stamp(self) -> tuple[int, int, int]:
+        """What a change of the file changes; a file that is gone for a moment has one of its own."""
+        try:
+            stat = self._path.stat()
+        except OSError:
+            return (0, 0, 0)
+        return (stat.st_ino, stat.st_mtime_ns, stat.st_size)
+
+    def _check_models(self, settings: Settings) -> None:
+        """The models to follow are known from the start on.
+
+        Raises:
+            SettingsError: A scene needs another one.
+        """
+        pipeline, followed = self._service.pipeline, self._service.rollout.names
+        known = ", ".join(sorted(followed)) or "none"
+        for scene in settings.all_scenes:
+            if scene.ranker and scene.ranker not in followed:
+                raise SettingsError(f"scenes.{scene.name}.ranker: {_EXPECTED} {known}, received {scene.ranker!r}")
+            for name in scene.channels:
+                channel = pipeline.channels.get(name) or pipeline.scorers.get(name)
+                if isinstance(channel, Served) and name not in followed:
+                    raise SettingsError(f"scenes.{scene.name}.channels: {_EXPECTED} {known}, received {name!r}")
