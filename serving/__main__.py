@@ -7,6 +7,7 @@ from serving.verbs import Verb, run_verb
 
 VERBS = {
     "up": Verb("serving.commands.up", "run a model server in the foreground"),
+    "ssl-config": Verb("serving.commands.ssl_config", "write the file that a model server serves TLS by"),
     "wait": Verb("serving.commands.wait", "wait until models are available"),
     "status": Verb("serving.commands.status", "show the models' versions and states"),
     "bench": Verb("serving.commands.bench", "measure Predict with ready bytes"),

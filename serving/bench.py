@@ -12,6 +12,7 @@ import numpy as np
 from protos.onair.v1.tfserving_pb2 import PredictRequest
 from serving import contract
 from serving.client import predict_request
+from serving.credentials import PLAIN, Credentials
 from serving.errors import serving_error
 from serving.tensors import Array
 from serving.verbs import UserError
@@ -39,7 +40,9 @@ class Level:
     rate: float
 
 
-async def measure(target: str, requests: Sequence[bytes], *, clients: int, seconds: float) -> Level:
+async def measure(
+    target: str, requests: Sequence[bytes], *, clients: int, seconds: float, credentials: Credentials = PLAIN
+) -> Level:
     """Sends serialised `PredictRequest`s in turn for a while, without reading the answers' tensors.
 
     Args:
@@ -47,13 +50,14 @@ async def measure(target: str, requests: Sequence[bytes], *, clients: int, secon
         requests: The serialised requests, sent in turn.
         clients: How many ask at once.
         seconds: How long to measure, after one request as warm-up.
+        credentials: By what the server is known, and what it knows us by.
 
     Raises:
         ServingError: A call failed.
     """
     options = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
     latencies_s: list[float] = []
-    async with grpc.aio.insecure_channel(target, options=options) as channel:
+    async with credentials.aio_channel(target, options) as channel:
         call: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(contract.PREDICT)
         try:
             await call(requests[0], timeout=REQUEST_TIMEOUT_S)

@@ -3,6 +3,7 @@
 import argparse
 import ipaddress
 import logging
+import socket
 import ssl
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import grpc
 
 from serving.commands.arguments import local_path
+from serving.credentials import Credentials
 from serving.pem import read_authorities, read_pair
 from serving.verbs import UserError
 from serving.watched import Watched
@@ -41,8 +43,11 @@ class ServerTls:
         watched = Watched(self._paths, self._configuration)
         return grpc.dynamic_ssl_server_credentials(watched.now(), watched.now, self.client_ca is not None)
 
-    def web_context(self) -> ssl.SSLContext:
-        """The TLS of a web server, with the files as they are now.
+    def secure(self, listener: socket.socket) -> ssl.SSLSocket:
+        """Has a web server's listening socket speak TLS, with the files as they are now.
+
+        Hands are shaken with the first byte that is read, on the thread that answers: while `accept` did it, a browser
+        that says nothing would keep out all others.
 
         Raises:
             OSError: A file cannot be read.
@@ -53,7 +58,7 @@ class ServerTls:
         context.load_cert_chain(self.certificate, self.key)
         if self.client_ca:
             context.verify_mode = ssl.CERT_REQUIRED
-        return context
+        return context.wrap_socket(listener, server_side=True, do_handshake_on_connect=False)
 
     @property
     def _paths(self) -> list[Path]:
@@ -65,18 +70,32 @@ class ServerTls:
         return grpc.ssl_server_certificate_configuration([(key, certificate)], authorities)
 
 
-def add_server_tls(parser: argparse.ArgumentParser) -> None:
-    """Declares the files of a server, for `server_tls`."""
+def add_access(parser: argparse.ArgumentParser) -> None:
+    """Declares the files of a server that calls others, for `server_tls` and `outgoing`."""
     parser.add_argument("--tls-cert", type=local_path, metavar="PEM", help="serve by TLS, with this certificate")
     parser.add_argument("--tls-key", type=local_path, metavar="PEM", help="its private key")
     parser.add_argument("--tls-client-ca", type=local_path, metavar="PEM", help="callers must show a certificate of it")
+    parser.add_argument("--tls-ca", type=local_path, metavar="PEM", help="call others by TLS, and show them ours")
+    parser.add_argument(
+        "--token-file", type=local_path, metavar="FILE", help="our token for the service that is called"
+    )
+
+
+def outgoing(arguments: argparse.Namespace) -> Credentials:
+    """What a server calls others with: the certificate that it serves with is also shown to them.
+
+    Raises:
+        CredentialsError: The files do not go together.
+    """
+    ours = (arguments.tls_cert, arguments.tls_key) if arguments.tls_ca else (None, None)
+    return Credentials(arguments.tls_ca, *ours, token=arguments.token_file)
 
 
 def server_tls(arguments: argparse.Namespace, host: str) -> ServerTls | None:
     """The files that the arguments name; None = plain text, which the log warns of unless this machine alone hears it.
 
     Args:
-        arguments: Of `add_server_tls`.
+        arguments: Of `add_access`.
         host: What the server listens on.
 
     Raises:

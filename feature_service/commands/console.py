@@ -14,6 +14,7 @@ import sys
 
 from werkzeug.serving import make_server
 
+from feature_service.access.tls import add_access, outgoing, server_tls
 from feature_service.console.app import create_app
 from feature_service.console.client import ConsoleClient
 from serving.verbs import UserError
@@ -25,6 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--host", default="127.0.0.1", help="listen on this address (default %(default)s)")
     parser.add_argument("--port", type=int, default=8080, help="listen here; 0 takes a free one (default %(default)s)")
     parser.add_argument("--timeout", type=float, default=5.0, metavar="S", help="deadline (default %(default)s s)")
+    add_access(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -32,12 +34,17 @@ def run(arguments: argparse.Namespace) -> int:
     # The access log would name the users who were looked at.
     logging.getLogger("werkzeug").setLevel(logging.WARNING)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    client = ConsoleClient(arguments.address, arguments.timeout)
+    tls = server_tls(arguments, arguments.host)
+    client = ConsoleClient(arguments.address, arguments.timeout, outgoing(arguments))
     with _listening(arguments.host, arguments.port) as listener:
         port = listener.getsockname()[1]
         server = make_server(arguments.host, port, create_app(client), threaded=True, fd=listener.fileno())
+        if tls:
+            secured = tls.secure(server.socket)
+            server.socket, server.ssl_context = secured, secured.context
+        scheme = "https" if tls else "http"
         host = f"[{arguments.host}]" if ":" in arguments.host else arguments.host
-        sys.stdout.write(f"console of {arguments.address} at http://{host}:{port}/\n")
+        sys.stdout.write(f"console of {arguments.address} at {scheme}://{host}:{port}/\n")
         sys.stdout.flush()
         server.serve_forever()
     client.close()

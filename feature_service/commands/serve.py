@@ -4,6 +4,9 @@ The folder of --data holds the durable event log and the store; one process owns
 no model is ready, answers fall back to what is hot, and say so. Ends cleanly on SIGINT and SIGTERM, and with an error
 when its log takes no more events: started again, it goes on from what is in the log.
 
+With --tls-cert and --tls-key it is called by TLS; those files are read again when they change. With --tls-ca it calls
+model servers and its writer by TLS.
+
 When the store of --settings is a Redis, replicas answer beside that process: they follow the store, forward reports to
 the process that --replica-of names, and have a folder of their own for what they show.
 
@@ -25,20 +28,19 @@ from contextlib import AbstractAsyncContextManager
 from threadpoolctl import threadpool_limits  # pyright: ignore[reportMissingTypeStubs]
 
 from feature_service.access.interceptor import access_interceptor
-from feature_service.access.tls import add_server_tls, server_tls
+from feature_service.access.tls import add_access, outgoing, server_tls
 from feature_service.boot import booted
 from feature_service.log.opening import LOG_FOLDER
 from feature_service.log.protocol import LogEndedError
 from feature_service.observe.exposition import exposed
 from feature_service.observe.logs import FORMATS, log_to_stderr
 from feature_service.observe.observer import Observer, observer_of
+from feature_service.reload import rereading
 from feature_service.replica_boot import booted_replica
 from feature_service.server import start_server
 from feature_service.service import FeatureService
-from feature_service.reload import rereading
 from feature_service.settings import Settings, load
 from serving.commands.arguments import local_path
-from serving.credentials import Credentials
 
 SWITCH_S = 1e-4
 """How long a thread waits for another that computes. A checkpoint compresses a thousand records and waits after each:
@@ -60,9 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--port-file", type=local_path, help="write the port here once the service is ready")
     parser.add_argument("--metrics-address", default="", metavar="HOST:PORT", help="show Prometheus metrics there")
     parser.add_argument("--log-format", choices=FORMATS, default="text", help="lines for people, or JSON")
-    add_server_tls(parser)
-    parser.add_argument("--tls-ca", type=local_path, metavar="PEM", help="reach model servers and the writer by TLS")
-    parser.add_argument("--token-file", type=local_path, metavar="FILE", help="a replica's token for its writer")
+    add_access(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -117,8 +117,7 @@ def _booted(
     log_ended: Callable[[LogEndedError], None],
     observer: Observer | None,
 ) -> AbstractAsyncContextManager[FeatureService]:
-    ours = (arguments.tls_cert, arguments.tls_key) if arguments.tls_ca else (None, None)
-    credentials = Credentials(arguments.tls_ca, *ours, token=arguments.token_file)
+    credentials = outgoing(arguments)
     if arguments.replica_of:
         writer = arguments.replica_of
         return booted_replica(

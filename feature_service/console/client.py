@@ -7,6 +7,7 @@ import grpc
 from feature_service.client import RETRIES
 from protos.onair.v1 import recommendation_pb2 as pb
 from protos.onair.v1 import recommendation_pb2_grpc as pb_grpc
+from serving.credentials import PLAIN, Credentials
 
 RECONNECT_MS = 1_000
 """A reader who reloads the page should find a service that came back; gRPC's own back-off grows to two minutes."""
@@ -27,12 +28,13 @@ class ApiError(Exception):
 class ConsoleClient:
     """Calls RecommendationService. One channel serves all threads; it opens with the first call."""
 
-    def __init__(self, target: str, timeout_s: float = 5.0) -> None:
+    def __init__(self, target: str, timeout_s: float = 5.0, credentials: Credentials = PLAIN) -> None:
         """Makes the channel.
 
         Args:
             target: `host:port`, or a name that resolves to all replicas (`dns:///feature-service:8600`).
             timeout_s: Deadline of each call, retries included, seconds.
+            credentials: By what the service is known, and what it knows us by.
         """
         options = [
             ("grpc.service_config", json.dumps(RETRIES)),
@@ -41,7 +43,7 @@ class ConsoleClient:
             ("grpc.max_reconnect_backoff_ms", RECONNECT_MS),
         ]
         self.target = target
-        self._channel = grpc.insecure_channel(target, options=options)
+        self._channel = credentials.channel(target, options)
         self._stub = pb_grpc.RecommendationServiceStub(self._channel)
         self._timeout_s = timeout_s
 

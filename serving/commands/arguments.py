@@ -5,13 +5,31 @@ import math
 from pathlib import Path
 
 from serving import model_list
+from serving.credentials import Credentials
 
 DEFAULT_TARGET = "127.0.0.1:8500"
 
 
 def add_target(parser: argparse.ArgumentParser) -> None:
-    """Adds `--target`, the model server to ask."""
+    """Adds `--target`, the model server to ask, and by what it is known."""
     parser.add_argument("--target", default=DEFAULT_TARGET, help=f"gRPC address (default {DEFAULT_TARGET})")
+    add_tls(parser)
+
+
+def add_tls(parser: argparse.ArgumentParser) -> None:
+    """Adds the files by which servers are known, and a client is, for `tls_of`."""
+    parser.add_argument("--tls-ca", type=local_path, metavar="PEM", help="call by TLS, and trust what this vouches for")
+    parser.add_argument("--tls-cert", type=local_path, metavar="PEM", help="our certificate, for mutual TLS")
+    parser.add_argument("--tls-key", type=local_path, metavar="PEM", help="its private key")
+
+
+def tls_of(arguments: argparse.Namespace) -> Credentials:
+    """What the arguments of `add_tls` name.
+
+    Raises:
+        CredentialsError: The files do not go together.
+    """
+    return Credentials(arguments.tls_ca, arguments.tls_cert, arguments.tls_key)
 
 
 def positive(text: str) -> float:

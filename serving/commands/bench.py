@@ -12,7 +12,7 @@ from dataclasses import asdict
 from serving import contract
 from serving.bench import Level, measure, synthetic_request
 from serving.client import ModelServerClient
-from serving.commands.arguments import add_target, positive, whole
+from serving.commands.arguments import add_target, positive, tls_of, whole
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,11 +41,12 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 async def _measure(arguments: argparse.Namespace) -> tuple[int, int, list[Level]]:
-    async with ModelServerClient(arguments.target) as client:
+    credentials = tls_of(arguments)
+    async with ModelServerClient(arguments.target, credentials=credentials) as client:
         metadata = await client.metadata(arguments.model)
     request = synthetic_request(metadata, arguments.signature, arguments.candidates).SerializeToString()
     levels = [
-        await measure(arguments.target, [request], clients=clients, seconds=arguments.seconds)
+        await measure(arguments.target, [request], clients=clients, seconds=arguments.seconds, credentials=credentials)
         for clients in arguments.clients
     ]
     return metadata.version, len(request), levels

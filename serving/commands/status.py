@@ -9,7 +9,8 @@ from dataclasses import asdict
 
 from serving import model_list
 from serving.client import ModelServerClient, VersionStatus
-from serving.commands.arguments import add_config, add_target
+from serving.commands.arguments import add_config, add_target, tls_of
+from serving.credentials import Credentials
 from serving.errors import ModelNotFoundError
 
 
@@ -24,14 +25,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Prints the states."""
     names = arguments.model or model_list.model_names(model_list.read_model_list(arguments.config))
-    models = asyncio.run(_statuses(arguments.target, names))
+    models = asyncio.run(_statuses(arguments.target, tls_of(arguments), names))
     sys.stdout.write(_as_json(models) if arguments.json else _as_text(models))
     return 0 if all(any(version.available for version in versions) for versions in models.values()) else 1
 
 
-async def _statuses(target: str, names: Sequence[str]) -> dict[str, list[VersionStatus]]:
+async def _statuses(target: str, credentials: Credentials, names: Sequence[str]) -> dict[str, list[VersionStatus]]:
     models: dict[str, list[VersionStatus]] = {}
-    async with ModelServerClient(target) as client:
+    async with ModelServerClient(target, credentials=credentials) as client:
         for name in names:
             try:
                 models[name] = await client.model_status(name)

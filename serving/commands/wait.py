@@ -8,7 +8,7 @@ import asyncio
 import sys
 
 from serving.client import ModelServerClient
-from serving.commands.arguments import add_target
+from serving.commands.arguments import add_target, tls_of
 from serving.readiness import wait_until_available
 
 MOST_DIGITS = 18  # what surely fits the API's int64
@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Prints each model's version when all are available."""
-    versions = asyncio.run(_wait(arguments.target, arguments.model, arguments.timeout))
+    versions = asyncio.run(_wait(arguments))
     for (name, _), version in zip(arguments.model, versions, strict=True):
         sys.stdout.write(f"{name} {version} AVAILABLE\n")
     return 0
@@ -43,7 +43,8 @@ def model_version(text: str) -> tuple[str, int | None]:
     return name, int(version) if equals else None
 
 
-async def _wait(target: str, models: list[tuple[str, int | None]], timeout_s: float) -> list[int]:
-    async with ModelServerClient(target) as client:
-        waits = [wait_until_available(client, name, version, timeout_s=timeout_s) for name, version in models]
+async def _wait(arguments: argparse.Namespace) -> list[int]:
+    models: list[tuple[str, int | None]] = arguments.model
+    async with ModelServerClient(arguments.target, credentials=tls_of(arguments)) as client:
+        waits = [wait_until_available(client, name, version, timeout_s=arguments.timeout) for name, version in models]
         return await asyncio.gather(*waits)

@@ -20,6 +20,7 @@ from serving.local.repository import Repository, Retries
 from serving.local.rest_server import start_rest_server
 from serving.local.servable import Servable
 from serving.local.served_config import ServedConfig
+from serving.local.ssl_config import server_credentials
 
 log = logging.getLogger("serving.local")
 
@@ -50,6 +51,7 @@ def serve(flags: Flags) -> None:
         ServingError: The server cannot start.
     """
     config = _first_config(flags)
+    credentials = server_credentials(Path(flags.ssl_config_file)) if flags.ssl_config_file else None
     for port in (flags.port, flags.rest_api_port):
         require_free_port(port)
     repository = Repository(_loader(flags), Retries(flags.max_num_load_retries, flags.load_retry_interval_micros / 1e6))
@@ -57,7 +59,7 @@ def serve(flags: Flags) -> None:
     repeat_every(flags.file_system_poll_wait_seconds, repository.poll)
     try:
         served.reload(config, noun="servable(s)")
-        server = _open_ports(flags, DataPlane(repository, served))
+        server = _open_ports(flags, DataPlane(repository, served), credentials)
         if flags.config_path:
             repeat_every(flags.model_config_file_poll_wait_seconds, lambda: _reread(flags, served))
         server.wait_for_termination()
@@ -65,9 +67,13 @@ def serve(flags: Flags) -> None:
         repository.close()  # else a reload that waits for a model would keep the process alive
 
 
-def _open_ports(flags: Flags, plane: DataPlane) -> grpc.Server:
+def _open_ports(flags: Flags, plane: DataPlane, credentials: grpc.ServerCredentials | None) -> grpc.Server:
     server, port = start_grpc_server(
-        plane, flags.port, threads=flags.grpc_max_threads, health_checks=flags.enable_grpc_healthcheck_service
+        plane,
+        flags.port,
+        threads=flags.grpc_max_threads,
+        health_checks=flags.enable_grpc_healthcheck_service,
+        credentials=credentials,
     )
     log.info("Running gRPC ModelServer at 0.0.0.0:%d ...", port)
     if flags.rest_api_port:

@@ -28,6 +28,7 @@ class Flags:
     enable_batching: bool
     batching_parameters_file: str
     monitoring_config_file: str
+    ssl_config_file: str
 
     @property
     def config_path(self) -> Path | None:
@@ -94,6 +95,7 @@ def _parser(cpus: int) -> argparse.ArgumentParser:
     value("--grpc_max_threads", type=_positive, default=4 * cpus, help="requests answered at once; more of them wait")
     value("--batching_parameters_file", default="", help="only with --enable_batching")
     value("--monitoring_config_file", default="", help="read for compatibility: this server exports no metrics")
+    value("--ssl_config_file", default="", help="SSLConfig as text proto: serve gRPC by TLS")
     for name, text in (
         ("--allow_version_labels_for_unavailable_models", "a new label may name a version that is still to come"),
         ("--enable_grpc_healthcheck_service", "answer grpc.health.v1"),

@@ -47,7 +47,14 @@ class _Health(health.HealthServicer):
         return health_pb2.HealthCheckResponse(status=health_pb2.HealthCheckResponse.SERVING)
 
 
-def start_grpc_server(plane: DataPlane, port: int, *, threads: int, health_checks: bool) -> tuple[grpc.Server, int]:
+def start_grpc_server(
+    plane: DataPlane,
+    port: int,
+    *,
+    threads: int,
+    health_checks: bool,
+    credentials: grpc.ServerCredentials | None,
+) -> tuple[grpc.Server, int]:
     """Starts to answer.
 
     Args:
@@ -55,6 +62,7 @@ def start_grpc_server(plane: DataPlane, port: int, *, threads: int, health_check
         port: TCP port on all interfaces; 0 takes a free one.
         threads: How many requests are answered at once; more of them wait.
         health_checks: Whether to answer `grpc.health.v1`.
+        credentials: By which callers reach it; None = in plain text.
 
     Returns:
         The running server and its port.
@@ -82,7 +90,8 @@ def start_grpc_server(plane: DataPlane, port: int, *, threads: int, health_check
     if health_checks:
         health_pb2_grpc.add_HealthServicer_to_server(_Health(), server)
     try:
-        bound = server.add_insecure_port(f"0.0.0.0:{port}")
+        address = f"0.0.0.0:{port}"
+        bound = server.add_secure_port(address, credentials) if credentials else server.add_insecure_port(address)
     except RuntimeError as error:
         raise serving_error(grpc.StatusCode.UNAVAILABLE, f"cannot listen on port {port}: it is in use") from error
     server.start()
