@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from feature_service.assembly import SERVED_FOLDER, Assembly, assemble, check, running
@@ -44,8 +45,8 @@ async def booted_replica(
         targets: The model servers, `host:port`.
         writer: The service that owns log and store, `host:port`.
         now_ms: The clock.
-        credentials: By what model servers and the writer are known, and what they know us by; the writer asks a token
-            for the scope `report`, if it has any.
+        credentials: By what model servers and the writer are known, and what they know us by; the token, which is for
+            the writer alone, needs the scope `report`.
         observer: Makes metrics and traces of what happens.
 
     Raises:
@@ -54,7 +55,8 @@ async def booted_replica(
         LogError: Another process writes the served log.
     """
     check(settings)
-    servers = ModelServers(targets, credentials=credentials, watch=observer.watch if observer else unwatched)
+    watch, theirs = observer.watch if observer else unwatched, replace(credentials, token=None)
+    servers = ModelServers(targets, credentials=theirs, watch=watch)
     follower, assembly, replica = _open(settings, data, servers, now_ms, observer)
     remote = RemoteWriter(writer, credentials)
     try:
