@@ -54,7 +54,7 @@ class ObservingInterceptor(grpc.aio.ServerInterceptor):
                 status = _status(context)
                 return response
             except asyncio.CancelledError:
-                status = "CANCELLED"
+                status = "DEADLINE_EXCEEDED" if _is_late(context) else "CANCELLED"
                 raise
             except grpc.aio.AbortError:
                 status = _status(context)
@@ -71,3 +71,9 @@ def _status(context: Context) -> str:
     """The name of the status that a call ends with; none was set = OK."""
     code: Any = context.code()
     return code.name if isinstance(code, grpc.StatusCode) else _NAMES.get(code or 0, "UNKNOWN")
+
+
+def _is_late(context: Context) -> bool:
+    """Whether the caller's deadline is over."""
+    left_s = context.time_remaining()
+    return left_s is not None and left_s <= 0

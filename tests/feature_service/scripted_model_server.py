@@ -78,12 +78,14 @@ class ScriptedServer:
         models: The models by name; a test changes them while the server runs.
         target: Its address.
         asked: Model, version and signature of every Predict but those for layouts, in order of their coming.
+        headers: The metadata of each of those Predicts.
         holds: Keep Predict calls of these model names or signatures waiting.
     """
 
     models: dict[str, ScriptedModel]
     target: str = ""
     asked: list[tuple[str, int, str]] = field(default_factory=list[tuple[str, int, str]])
+    headers: list[dict[str, str]] = field(default_factory=list[dict[str, str]])
     holds: dict[str, Hold] = field(default_factory=dict[str, Hold])
 
     async def predict(self, request: PredictRequest, context: Any) -> PredictResponse:
@@ -100,6 +102,7 @@ class ScriptedServer:
                 fill(response.outputs[output], np.array([specs], object))
             return response
         self.asked.append((name, version, signature))
+        self.headers.append(dict(context.invocation_metadata()))
         for key in (name, signature):
             if hold := self.holds.get(key):
                 hold.arrived.set()
