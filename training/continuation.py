@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from feature_service.features.layout import Layout
+from training.data.erased import Erased
 from training.layers.embeddings import Embeddings
 from training.layers.fitted import Fitted
 from training.models import MODELS
@@ -49,13 +50,15 @@ def earlier_ranker(since: Path, config: RunConfig) -> Ranker:
     return earlier.model
 
 
-def grown(since: Path, fresh: Fitted, layout: Layout) -> Fitted:
+def grown(since: Path, fresh: Fitted, layout: Layout, erased: Erased) -> Fitted:
     """What an earlier run knew, with the keys that are frequent by now; moments and base rates stay what weights know.
 
     Args:
         since: The earlier run's directory.
         fresh: Fitted on the new samples.
         layout: The columns and heads of the new samples.
+        erased: Users whose keys are left out, and their rows with them: who has come back is known again to a run that
+            goes on from none.
 
     Raises:
         ConfigError: The earlier run read other columns.
@@ -64,7 +67,8 @@ def grown(since: Path, fresh: Fitted, layout: Layout) -> Fitted:
     if blueprint.layout != layout:
         raise ConfigError(f"{since}: expected a run on the columns of these samples to go on from, received another")
     earlier = blueprint.fitted
-    vocabularies = {name: np.union1d(keys, fresh.vocabularies[name]) for name, keys in earlier.vocabularies.items()}
+    both = {name: np.union1d(keys, fresh.vocabularies[name]) for name, keys in earlier.vocabularies.items()}
+    vocabularies = {name: np.setdiff1d(keys, erased.keys) for name, keys in both.items()}
     return replace(earlier, vocabularies=vocabularies)
 
 

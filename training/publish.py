@@ -10,6 +10,9 @@ from serving.manifest import Manifest, Provenance, created_now, read_manifest
 from serving.rollback import again, content_of, require_version, rolled_back
 from serving.versions import CopyFile, PublishError
 from training import base_path as base_paths
+from training.data.erased import NOBODY, Erased
+from training.data.errors import DataError
+from training.held_keys import holds_keys
 from training.rollout import Outcome, ServerState, await_version
 from training.saved_model import meta_graph
 from training.storage import Place, fetched
@@ -67,6 +70,7 @@ def publish(
     keep: int = KEEP,
     servers: Sequence[str] = (),
     timeout_s: float = TIMEOUT_S,
+    erased: Erased = NOBODY,
     copy: CopyFile = shutil.copy2,
 ) -> Published:
     """Publishes a model under the next number, with its manifest and warm-up requests.
@@ -79,6 +83,7 @@ def publish(
         keep: How many versions to keep, at least 2; what a server still answers with stays, too.
         servers: gRPC addresses of the model servers to wait for.
         timeout_s: How long to wait for them, seconds.
+        erased: Users whose keys no version but the newest two may hold.
         copy: Copies one file.
 
     Raises:
@@ -103,7 +108,8 @@ def publish(
 
     path = base_paths.place(saved_model, base_path, manifest.version, complete, copy)
     base_paths.note(base_path, happened(EntryKind.PUBLISHED, manifest.version))
-    return _settle(manifest, base_path, path, keep, await_version(servers, name, manifest.version, timeout_s))
+    states = await_version(servers, name, manifest.version, timeout_s)
+    return _settle(manifest, base_path, path, keep, states, erased)
 
 
 def rollback(
@@ -158,13 +164,24 @@ def _check_keep(keep: int) -> None:
         raise PublishError(f"keep: expected at least {LEAST_KEPT}, received {keep}")
 
 
-def _settle(manifest: Manifest, base_path: Place, path: Place, keep: int, states: tuple[ServerState, ...]) -> Published:
-    removed, notes = _retain(base_path, keep, states)
+def _settle(
+    manifest: Manifest,
+    base_path: Place,
+    path: Place,
+    keep: int,
+    states: tuple[ServerState, ...],
+    erased: Erased = NOBODY,
+) -> Published:
+    removed, notes = _retain(base_path, keep, states, erased)
     return Published(manifest, path, states, removed, notes)
 
 
-def _retain(base_path: Place, keep: int, states: Sequence[ServerState]) -> tuple[tuple[int, ...], tuple[str, ...]]:
+def _retain(
+    base_path: Place, keep: int, states: Sequence[ServerState], erased: Erased
+) -> tuple[tuple[int, ...], tuple[str, ...]]:
     """Deletes all but the newest versions, and says what was deleted and why something was not.
+
+    Of those that are kept, the ones that know an erased user go as well, but for the newest two.
 
     A server that failed to load the new version, or is slow, goes on with older ones: of each server the two highest
     available versions stay.
@@ -174,12 +191,13 @@ def _retain(base_path: Place, keep: int, states: Sequence[ServerState]) -> tuple
         return (), (f"no version was removed: {', '.join(silent)} did not say what it serves",)
     in_use = {version for state in states for version in (state.available or ())[:LEAST_KEPT]}
     removed: list[int] = []
-    for version in base_paths.versions(base_path)[:-keep]:
-        if version in in_use:
-            continue
+    versions = base_paths.versions(base_path)
+    for version in (each for each in versions[:-LEAST_KEPT] if each not in in_use):
         try:
+            if version not in versions[:-keep] and not holds_keys(base_path / str(version), erased.keys):
+                continue
             base_paths.remove(base_path, version)
-        except PublishError as error:
+        except (PublishError, DataError) as error:
             return tuple(removed), (str(error),)
         removed.append(version)
     return tuple(removed), ()

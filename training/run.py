@@ -97,6 +97,7 @@ def run_model(
             since=earlier,
             rooms=dataset.rooms,
             on_progress=told,
+            erased=dataset.erased,
         )
         assessment = assess(trained, dataset)
         base_path = places.models / config.model
@@ -107,7 +108,14 @@ def run_model(
             return ModelRun(assessment, decision, None)
         saved = directory / "saved_model"
         export_model(trained, saved, dataset)
-        published = publish(saved, base_path, config.model, _provenance(assessment, dataset), servers=places.servers)
+        published = publish(
+            saved,
+            base_path,
+            config.model,
+            _provenance(assessment, dataset),
+            servers=places.servers,
+            erased=dataset.erased,
+        )
         return ModelRun(assessment, decision, published)
 
 

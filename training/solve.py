@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from training.collaborative.interactions import Interactions
+from training.data.erased import NOBODY, Erased
 from training.models.recall.base import SolvedRecall
 from training.recall_baselines import Enters
 from training.run_config import ConfigError
@@ -16,7 +17,13 @@ INTERACTIONS_FILE = "interactions.npz"
 
 
 def solve(
-    kind: type[SolvedRecall], files: RunFiles, visits: Enters, until_ms: int, directory: Path, since: Path | None = None
+    kind: type[SolvedRecall],
+    files: RunFiles,
+    visits: Enters,
+    until_ms: int,
+    directory: Path,
+    since: Path | None = None,
+    erased: Erased = NOBODY,
 ) -> TrainedModel:
     """Solves a model and keeps it, and what it was solved from.
 
@@ -27,13 +34,14 @@ def solve(
         until_ms: Where training ends, Unix milliseconds.
         directory: Of the run. Gets `interactions.npz`, `solution.npz` and, at the end, `history.json`.
         since: Directory of an earlier run: its visits count too, and of `visits` only those after them.
+        erased: Users whose visits in the earlier run do not count.
 
     Raises:
         ConfigError: There is no visit, or the layout lacks what the model reads.
         TrainedError: The earlier run is none of a solved model, or has seen later visits.
     """
     started = time.perf_counter()
-    interactions = _earlier(since, visits, until_ms) if since else Interactions.of(visits, until_ms)
+    interactions = _earlier(since, erased, visits, until_ms) if since else Interactions.of(visits, until_ms)
     if not len(interactions.user):
         raise ConfigError(f"model {files.config.model}: expected visits to solve it from, received none in training")
     solution = kind.solve(interactions, files.config.options, files.config.seed)
@@ -48,14 +56,14 @@ def solve(
     return load_trained(directory)
 
 
-def _earlier(since: Path, visits: Enters, until_ms: int) -> Interactions:
-    """The interactions of an earlier run with the visits after them.
+def _earlier(since: Path, erased: Erased, visits: Enters, until_ms: int) -> Interactions:
+    """The interactions of an earlier run, without those of some users, with the visits after them.
 
     Raises:
         TrainedError: There are none, or they reach further.
     """
     try:
-        earlier = Interactions.read(since / INTERACTIONS_FILE)
+        earlier = Interactions.read(since / INTERACTIONS_FILE).without(erased)
     except OSError:
         raise TrainedError(f"{since}: expected the run of a model solved from visits, received none") from None
     try:

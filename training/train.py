@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from feature_service.features.layout import CANDIDATE_TENSORS, Layout
 from training.continuation import earlier_ranker, grown, take_over
+from training.data.erased import NOBODY, Erased
 from training.data.examples import Batch, Examples, repack
 from training.data.samples import RoomVersions, Samples
 from training.distribution import ALONE, Workers
@@ -81,6 +82,7 @@ def train(
     rooms: RoomVersions | None = None,
     on_progress: OnProgress | None = None,
     workers: Workers = ALONE,
+    erased: Erased = NOBODY,
 ) -> TrainedModel:
     """Trains a model; goes on where it stopped if the directory holds an interrupted run of the same samples.
 
@@ -99,6 +101,7 @@ def train(
         rooms: The rooms on air, packed as the samples, for recall models that draw negatives from them.
         on_progress: Called after every batch and every epoch.
         workers: Who trains together; each calls this with the same arguments. Rankers only.
+        erased: Users of whom the earlier run's model may know, and this one must not.
 
     Raises:
         ConfigError: The samples lack what the configuration needs, several workers cannot train the model, or it cannot
@@ -121,14 +124,14 @@ def train(
         blueprint = blueprint_of(config, layout, encodings, Fitted({}, {}, {}, {}))
         files = RunFiles(config, blueprint, seen_until_ms, learnt_until_ms)
         with opened(directory, files):
-            return solve(kind, files, visits or _NO_VISITS, learnt_until_ms, directory, since)
+            return solve(kind, files, visits or _NO_VISITS, learnt_until_ms, directory, since, erased)
     train_examples = Examples.of(kind.examples(training), layout)
     validation_examples = Examples.of(kind.examples(validation), layout)
     _require("training", len(train_examples))
     _require("validation", len(validation_examples))
     fitted = fit(train_examples.samples, layout, encodings, min_count=config.inputs.min_count)
     if earlier and since:
-        fitted = grown(since, fitted, layout)
+        fitted = grown(since, fitted, layout, erased)
     files = RunFiles(config, blueprint_of(config, layout, encodings, fitted), seen_until_ms, learnt_until_ms)
     with workers.together(), workers.folder(directory) as folder:
         with opened(directory, files, workers):

@@ -8,6 +8,7 @@ import pytest
 
 from feature_service.features.layout import USER_IDS
 from tests.training.worlds import ENCODINGS, toy_world
+from training.data.erased import NOBODY, Erased
 from training.data.samples import Samples
 from training.layers.embeddings import Embeddings
 from training.models.ranking import Ranker
@@ -48,9 +49,17 @@ def earlier(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return directory
 
 
-def gone_on(earlier: Path, directory: Path, samples: Samples, learning_rate: float = 1e-3) -> TrainedModel:
+def gone_on(
+    earlier: Path, directory: Path, samples: Samples, learning_rate: float = 1e-3, erased: Erased = NOBODY
+) -> TrainedModel:
     return train(
-        config(learning_rate=learning_rate), samples, VALIDATION, directory, encodings=ENCODINGS, since=earlier
+        config(learning_rate=learning_rate),
+        samples,
+        VALIDATION,
+        directory,
+        encodings=ENCODINGS,
+        since=earlier,
+        erased=erased,
     )
 
 
@@ -80,6 +89,17 @@ def test_new_viewers_get_rows_of_their_own_and_learn_there(earlier: Path, tmp_pa
     new, old = np.array([keys[0][0] + NEW_VIEWERS])[:, None], np.array([keys[0][0]])[:, None]
     assert not np.allclose(after(new, ["user"]), before(new, ["user"]))
     assert np.allclose(after(old, ["user"]), before(old, ["user"]))  # Nobody has spoken of it since.
+
+
+def test_an_erased_viewer_has_no_row_any_more(earlier: Path, tmp_path: Path):
+    before = RunFiles.read(earlier).blueprint.fitted.vocabularies["user"]
+    erased, other = before[0], before[1]
+    gone_on(earlier, tmp_path / "run", TRAINING, 1e-12, Erased.of({int(erased): 0}))
+    assert set(RunFiles.read(tmp_path / "run").blueprint.fitted.vocabularies["user"]) == set(before) - {erased}
+    ids, table, held = np.array([erased, other])[:, None], _table(tmp_path / "run"), _table(earlier)
+    unknown, known = held(ids, ["user"], np.ones((2, 1), np.bool_)), held(ids, ["user"])
+    assert np.allclose(table(ids, ["user"]), [unknown[0], known[1]], atol=1e-6)
+    assert not np.allclose(unknown[0], known[0], atol=1e-3)
 
 
 def _table(directory: Path) -> Embeddings:

@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from training.data.erased import Erased
 from training.data.sample_set import build_samples
 from training.data.simulation.settings import SimulationSettings
 from training.data.simulator import simulate, write_simulated
+from training.held_keys import holds_keys
 from training.incremental import Step, go_on
 from training.run import Places
 from training.run_config import ConfigError, RunConfig, parse_config
@@ -112,6 +114,19 @@ def test_a_refused_step_is_not_gone_on_from(world: World, tmp_path: Path) -> Non
     assert [Path(str(step.folder)).name for step in (first, refused, again)] == ["00001", "00002", "00003"]
     assert again.run.published is not None
     assert again.run.published.manifest.version == 2
+
+
+def test_a_step_knows_no_erased_user_and_the_ones_that_did_go(world: World, tmp_path: Path) -> None:
+    places = Places(tmp_path / "work", tmp_path / "models")
+    first = go_on(config(), world.early, places)
+    assert first is not None
+    user = files(first).blueprint.fitted.vocabularies["user"][:1]
+    second = go_on(config(), world.late, places, erased=Erased.of({int(user[0]): SETTINGS.end_ms}))
+    assert second is not None
+    assert second.run.published is not None
+    assert [path.name for path in (tmp_path / "work").glob("*/dnn")] == ["dnn"]
+    assert [holds_keys(tmp_path / "models" / "dnn" / version, user) for version in "12"] == [True, False]
+    assert not holds_keys(tmp_path / "work", user)
 
 
 def test_a_model_that_cannot_go_on_says_so(world: World, stepped: tuple[Places, list[Step]], tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
 import pytest
 import tensorflow as tf
 
@@ -11,6 +12,7 @@ from serving.history import EntryKind, read_history
 from serving.manifest import Provenance, read_manifest
 from serving.versions import PublishError, versions
 from training import publish as publishing
+from training.data.erased import Erased
 from training.publish import KEEP, Published, publish, rollback
 from training.revision import git_revision
 from training.rollout import Outcome, ServerState
@@ -80,6 +82,18 @@ def test_retention_spares_what_a_server_still_answers_with(
     assert published.removed == (3,)
     assert versions(base_path) == [1, 2, 4, 5]
     assert not published.available
+
+
+def test_versions_that_know_an_erased_user_go_but_for_the_newest_two(
+    tiny_model: Path, base_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish_times(5, tiny_model, base_path)
+    for version in (1, 2, 4, 5):
+        (base_path / str(version) / "variables" / "keys").write_bytes(b"-" + np.int64(77).tobytes())
+    monkeypatch.setattr(publishing, "await_version", lambda *_: (served(6, 1),))
+    published = publish(tiny_model, base_path, "tiny", PROVENANCE, keep=6, erased=Erased.of({77: 0}))
+    assert published.removed == (2, 4)
+    assert versions(base_path) == [1, 3, 5, 6]  # A server answers with 1, and 5 is what services come from.
 
 
 def test_retention_removes_nothing_while_a_server_is_silent(tiny_model: Path, base_path: Path) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from training.data.erased import Erased
 from training.recall_baselines import Enters
 
 DAY_MS = 86_400_000
@@ -92,6 +93,11 @@ class Interactions:
         new = type(self).of(visits.between(self.until_ms, until_ms), until_ms)
         joined = [np.concatenate([getattr(self, name), getattr(new, name)]) for name in _COLUMNS]
         return type(self)(*_summed(np.stack(joined[:3]), np.stack(joined[3:])), until_ms=until_ms)
+
+    def without(self, erased: Erased) -> Self:
+        """This table without what some users did until the day, inclusive, on which they were erased."""
+        keep = ~erased.rows(self.user, self.day * DAY_MS)
+        return type(self)(*(getattr(self, name)[keep] for name in _COLUMNS), until_ms=self.until_ms)
 
     def write(self, path: Path) -> None:
         """Writes the table as npz."""

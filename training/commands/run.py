@@ -28,6 +28,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from serving.verbs import UserError
+from training.commands.erasures_argument import add_erasures, erased_by
 from training.commands.fractions import add_fractions
 from training.commands.local_paths import local_paths
 from training.commands.progress import epochs
@@ -55,6 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--since", type=place, metavar="WORK", help="--work of an earlier run, for models to go on that can"
     )
     add_incremental_arguments(parser)
+    add_erasures(parser, "learn nothing of whom it names, and remove versions but the newest two that know them")
     parser.add_argument("--server", action="append", default=[], metavar="HOST:PORT", help="wait until it serves")
     parser.add_argument("--json", action="store_true", help="print JSON, and no progress")
 
@@ -68,7 +70,7 @@ def run(arguments: argparse.Namespace) -> int:
         return run_incremental(arguments, configs)
     if arguments.every is not None:
         raise UserError("--every: expected --incremental beside it")
-    dataset = Dataset.read(arguments.samples, tuple(arguments.fractions))
+    dataset = Dataset.read(arguments.samples, tuple(arguments.fractions), erased=erased_by(arguments))
     places = Places(arguments.work, arguments.models, arguments.server)
     runs: list[ModelRun] = []
     for config in configs:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from math import inf
 
 from serving.verbs import UserError
+from training.commands.erasures_argument import erased_by
 from training.commands.progress import epochs
 from training.data.errors import DataError
 from training.incremental import Step, go_on
@@ -55,7 +56,7 @@ def _step(arguments: argparse.Namespace, config: RunConfig) -> bool:
     places = Places(arguments.work, arguments.models, arguments.server)
     since = arguments.since / config.model if arguments.since else None
     with epochs(config.model, quiet=arguments.json) as progress:
-        step = go_on(config, arguments.samples, places, since, progress, arguments.most_drift)
+        step = go_on(config, arguments.samples, places, since, progress, arguments.most_drift, erased_by(arguments))
     lines = [json.dumps(_record(config, step))] if arguments.json else _lines(config, step)
     sys.stdout.write("".join(f"{line}\n" for line in lines))
     sys.stdout.flush()

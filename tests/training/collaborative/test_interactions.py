@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from training.collaborative.interactions import DAY_MS, Interactions, Worth
+from training.data.erased import Erased
 from training.recall_baselines import Enters
 
 NOON = DAY_MS // 2
@@ -51,6 +52,13 @@ def test_earlier_visits_plus_later_ones_are_all_to_the_bit(tmp_path: Path) -> No
     Interactions.of(seen, 2 * DAY_MS + NOON).write(tmp_path / "earlier.npz")
     both = Interactions.read(tmp_path / "earlier.npz").plus(seen.between(2 * DAY_MS, 9 * DAY_MS), 5 * DAY_MS)
     assert same(both, Interactions.of(seen, 5 * DAY_MS))
+
+
+def test_an_erased_user_keeps_only_the_days_after_the_erasure() -> None:
+    seen = visits((1, 4, 7, 9), (1, 5, 7, 9), (DAY_MS + 1, 5, 8, 9), (2 * DAY_MS, 5, 9, 9))
+    table = Interactions.of(seen, 3 * DAY_MS).without(Erased.of({5: DAY_MS + NOON}))
+    assert list(zip(table.user.tolist(), table.streamer.tolist(), strict=True)) == [(4, 7), (5, 9)]
+    assert table.until_ms == 3 * DAY_MS
 
 
 def test_visits_until_an_earlier_time_cannot_be_added() -> None:
