@@ -20,11 +20,13 @@ from math import inf
 from pyarrow import fs
 
 from training.data.dataset import Dataset
+from training.data.erased import NOBODY, Erased
 from training.data.locations import locate, reachable
 from training.data.samples import Samples
 from training.data.split import known_at
 from training.drift import FeatureDrift, sample_drift
 from training.evaluate import RankingReport, evaluate_ranking
+from training.held_keys import holds_keys
 from training.models.ranking import Ranker
 from training.predict import predict
 from training.run import ModelRun, Places, run_model
@@ -71,6 +73,7 @@ def go_on(
     since: Place | None = None,
     on_progress: Callable[[Progress], None] | None = None,
     most_drift: float = inf,
+    erased: Erased = NOBODY,
 ) -> Step | None:
     """Takes a model's next step, if there is enough to learn from.
 
@@ -81,6 +84,8 @@ def go_on(
         since: Run of the model to go on from at first; of later steps the last accepted one.
         on_progress: As of `train`.
         most_drift: The greatest stability index of a feature that does not forbid the step.
+        erased: Users of whom the step is to know nothing, whatever the samples and the earlier run tell. Once it is
+            accepted, earlier steps that know them are removed.
 
     Raises:
         ConfigError: The model cannot go on, or the data lack what the configuration needs.
@@ -91,7 +96,7 @@ def go_on(
     earlier = accepted or since
     with fetched(earlier) if earlier else nullcontext() as run:
         since_ms = RunFiles.read(run).learnt_until_ms if run else 0
-        new = Dataset.new(samples, since_ms, LEAST_SLATES)
+        new = Dataset.new(samples, since_ms, LEAST_SLATES, erased)
         if new is None:
             return None
         dataset, whole = new
@@ -103,6 +108,8 @@ def go_on(
     found = run_model(step, dataset, replace(places, work=folder), on_progress, earlier, _problems(drift, most_drift))
     _finish(folder / config.model, found)
     _keep_newest(places.work, config.model, number, earlier)
+    if found.decision.accepted:
+        _remove_knowing(places.work, config.model, number, erased)
     slates = int((whole.slates.time_ms > since_ms).sum())
     return Step(config.model, folder, since_ms, slates, before, drift, found)
 
@@ -173,6 +180,13 @@ def _keep_newest(work: Place, model: str, number: int, earlier: Place | None) ->
         run = work / name / model
         if int(name) <= number - KEPT_STEPS and run != earlier:
             _remove(run)
+
+
+def _remove_knowing(work: Place, model: str, number: int, erased: Erased) -> None:
+    """Removes the earlier steps that know an erased user."""
+    for name in _numbers(work):
+        if int(name) < number and holds_keys(work / name / model, erased.keys):
+            _remove(work / name / model)
 
 
 def _remove(folder: Place) -> None:
