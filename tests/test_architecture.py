@@ -28,6 +28,7 @@ THIRD_PARTIES_OF_THE_SERVICE = {
 }
 PARTS_OF_FLASK = {"jinja2", "werkzeug"}
 TENSORFLOW = {"tensorflow", "tensorflow_recommenders", "tensorflow_serving", "tf_keras", "keras"}
+FORMATS_THAT_RUN_CODE = {"pickle", "cPickle", "cloudpickle", "dill", "joblib", "jsonpickle", "marshal", "shelve"}
 VAGUE_NAMES = {"utils", "helpers", "common", "misc"}
 MAX_LINES = 350
 MOST_RESIDENT_MB = 150
@@ -66,6 +67,16 @@ def test_tensorflow_is_imported_by_training_and_the_embedded_server_alone() -> N
 def test_the_feature_service_needs_only_its_few_third_parties() -> None:
     allowed = THIRD_PARTIES_OF_THE_SERVICE | PARTS_OF_FLASK | set(sys.stdlib_module_names) | set(ORDER[1:])
     assert [(str(path), name) for path, name in imports("feature_service") if name not in allowed] == []
+
+
+@pytest.mark.parametrize("package", ORDER)
+def test_nothing_is_read_or_written_in_a_format_that_runs_code(package: str) -> None:
+    assert [(str(path), name) for path, name in imports(package) if name in FORMATS_THAT_RUN_CODE] == []
+    for path in sources(package):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.keyword) and node.arg == "allow_pickle":
+                assert isinstance(node.value, ast.Constant), str(path)
+                assert node.value.value is False, str(path)
 
 
 def test_no_file_has_a_name_that_says_nothing() -> None:
