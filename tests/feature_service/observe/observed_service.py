@@ -1,5 +1,6 @@
 """A feature service that an observer watches, in the test's own process, behind a real gRPC port."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -64,7 +65,7 @@ async def observed(
                 yield Observed(service, observer, f"127.0.0.1:{port}", client)
         finally:
             await server.stop(None)
-            observer.close()
+            await asyncio.to_thread(observer.close)
 
 
 def event(event_id: str, kind: EventKind = EventKind.ROOM_STARTED, time_ms: int = 0, **fields: Any) -> Event:
