@@ -119,14 +119,18 @@ class FeatureServiceClient:
         request = pb.SimilarStreamersRequest(streamer_id=streamer_id, k=k, live_only=live_only)
         return await self._stub.SimilarStreamers(request, timeout=self._timeout_s)
 
-    async def report(self, events: Sequence[Event]) -> list[pb.EventResult]:
+    async def report(self, events: Sequence[Event], *, wait: bool = False) -> list[pb.EventResult]:
         """Reports events; returns when they are durable, with what became of each.
+
+        Args:
+            events: What happened.
+            wait: Whether to wait for a server while none can be reached, as long as the deadline allows.
 
         Raises:
             grpc.aio.AioRpcError: As `recommend`.
         """
         request = pb.ReportEventsRequest(events=[event_to_proto(event) for event in events])
-        response = await self._stub.ReportEvents(request, timeout=self._timeout_s)
+        response = await self._stub.ReportEvents(request, timeout=self._timeout_s, wait_for_ready=wait)
         return list(response.results)
 
     async def close(self) -> None:

@@ -12,7 +12,7 @@ from feature_service.writer import Result
 from serving.credentials import PLAIN, Credentials
 
 TIMEOUT_S = 5.0
-"""For the writer's answer; a caller who goes earlier takes the call along."""
+"""For the writer's answer, time for it to start again included; a caller who goes earlier takes the call along."""
 
 _ACCEPTANCE = {message: acceptance for acceptance, message in ACCEPTANCE.items()}
 
@@ -38,7 +38,7 @@ class RemoteWriter:
                 them again gets `DUPLICATE` for those.
         """
         try:
-            results = await self._client.report(reported)
+            results = await self._client.report(reported, wait=True)
         except grpc.aio.AioRpcError as error:
             raise LogError(f"the writer {self._target}: {error.code().name}: {error.details()}") from None
         return [Result(each.event_id, _ACCEPTANCE[each.acceptance], each.reason) for each in results]
