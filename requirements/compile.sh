@@ -15,6 +15,7 @@ for version in 3.11 3.12; do
   compile "$version" "training-$tag.txt" pyproject.toml --extra all requirements/cpu.in
   compile "$version" "development-$tag.txt" pyproject.toml --extra all --group development requirements/cpu.in
 done
+compile 3.11 service-image-py311.txt pyproject.toml --extra redis --extra kafka --extra tracing
 compile 3.11 uv.txt requirements/uv.in
 compile 3.11 object-store.txt requirements/object-store.in
 compile 3.11 pyflink.txt requirements/pyflink.in
