@@ -15,6 +15,7 @@ VERBS = {
     "land": Verb("training.commands.land", "put a service's local logs down for a Flink job"),
     "commit": Verb("training.commands.commit", "make samples of what a Flink job has put down"),
     "erase": Verb("training.commands.erase", "take erased users out of sample sets that are one whole"),
+    "scan": Verb("training.commands.scan", "look for a user in all that a service and its training keep"),
     "skew": Verb("training.commands.skew", "compare what a service served with a replay of its log"),
     "train": Verb("training.commands.train", "train one model of a sample set"),
     "evaluate": Verb("training.commands.evaluate", "evaluate trained models beside popularity and random"),
