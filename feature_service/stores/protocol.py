@@ -135,7 +135,10 @@ class Store(Protocol):
         ...
 
     def tell_erased(self, erasures: Sequence[Erasure]) -> None:
-        """Keeps who was erased for those who follow the store; one that nobody can follow need not. Blocks.
+        """Keeps who was erased for those who follow the store, and lets nothing of them stay behind in it. Blocks.
+
+        A store that nobody can follow need not keep them. What may stay behind are the traces of what is gone already:
+        who is named among the changes, or stands in what was written before it.
 
         Raises:
             StoreError: It cannot be written.

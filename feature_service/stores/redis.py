@@ -42,7 +42,7 @@ from feature_service.stores.redis_layout import (
     room_field,
 )
 from feature_service.stores.redis_server import RedisServer
-from feature_service.stores.redis_values import load_rooms, load_streamers, save_erasures
+from feature_service.stores.redis_values import load_rooms, load_streamers, names_any, save_erasures
 
 _READ_TRIES = 3
 _DAY_S = 86_400
@@ -137,9 +137,14 @@ class RedisStore:
             self._reached = max(stored, changes.position)
 
     def tell_erased(self, erasures: Sequence[Erasure]) -> None:
-        """Keeps who was erased, beside the store; see `Store`."""
+        """Keeps who was erased, beside the store; see `Store`.
+
+        Once a change in the stream names one of them, the stream begins anew: whoever has not read it takes a snapshot.
+        """
         with self._server.working() as client:
             save_erasures(client, self._keys, erasures)
+            if names_any(client, self._keys, {each.key for each in erasures}):
+                client.delete(self._keys.changes)
 
     def clear(self) -> None:
         """Forgets everything: the store then stands at the log's begin."""

@@ -1,7 +1,7 @@
 """Values of a store in Redis that come by many: all rooms, streamers by their keys, and who was erased."""
 
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from itertools import islice
 from typing import Any
 
@@ -9,7 +9,7 @@ from feature_service.erasures import Erasure
 from feature_service.stores import packing
 from feature_service.stores.codec import RecordCodec
 from feature_service.stores.protocol import StoredRoom, StoredStreamer
-from feature_service.stores.redis_layout import CHUNK, ROOM, Keys, from_bytes, room_key, to_bytes
+from feature_service.stores.redis_layout import CHUNK, ROOM, Entry, Keys, from_bytes, room_key, to_bytes
 
 _ERASURE = struct.Struct("<qq")
 """Log position, and Unix milliseconds."""
@@ -38,6 +38,11 @@ def save_erasures(client: Any, keys: Keys, erasures: Iterable[Erasure]) -> None:
     while chunk := list(islice(each, CHUNK)):
         packed = {to_bytes(one.key): _ERASURE.pack(one.position, one.time_ms) for one in chunk}
         client.hset(keys.erased, mapping=packed)
+
+
+def names_any(client: Any, keys: Keys, users: Set[int]) -> bool:
+    """Whether the stream of changes names one of some users."""
+    return any(Entry.from_fields(fields).names.users & users for _, fields in client.xrange(keys.changes))
 
 
 def load_erasures(client: Any, keys: Keys) -> list[Erasure]:

@@ -146,6 +146,24 @@ def test_the_store_of_another_log_is_not_taken_for_the_one_that_was_followed(
         follower.load_user(5)
 
 
+def test_changes_that_name_who_was_erased_are_forgotten_and_who_has_read_them_follows_on(
+    store: RedisStore, follower: Follower, server: RedisProcess
+) -> None:
+    late = Follower(server.address, "test", DTYPES)
+    late.snapshot(NOBODY, NOBODY)
+    store.checkpoint(changes(11, gone_users=(5,)))
+    follower.snapshot(NOBODY, NOBODY)
+    store.tell_erased([Erasure(7, 1_000, 11, "")])
+    assert server.command("XLEN", "test:changes") == b":2\r\n"
+    store.tell_erased([Erasure(5, 1_000, 11, "")])
+    store.checkpoint(changes(12, rooms={3: ROOM}))
+    assert server.command("XLEN", "test:changes") == b":1\r\n"
+    assert follower.changes(NOBODY) == changes(12, rooms={3: ROOM})
+    with pytest.raises(GapError):
+        late.changes(NOBODY)
+    late.close()
+
+
 def test_who_was_erased_is_told_without_the_ids(store: RedisStore, follower: Follower) -> None:
     store.tell_erased([Erasure(-5, 1_000, 3, "first"), Erasure(6, 2_000, 7, "")])
     store.tell_erased([Erasure(-5, 4_000, 9, "first")])  # Came back, and was erased once more.

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from feature_service.erasures import Erasure
 from feature_service.features.reducers import Entity
 from feature_service.features.state import State
 from feature_service.stores.codec import RecordCodec
@@ -50,6 +51,18 @@ def test_an_erased_user_leaves_no_trace_in_the_file(tmp_path: Path) -> None:
     store.close()
     assert [each.name for each in tmp_path.iterdir()] == [path.name]
     assert b"somebody-to-forget" not in path.read_bytes()
+
+
+def test_an_erased_user_leaves_no_trace_beside_the_file_of_a_store_in_use(tmp_path: Path) -> None:
+    path = tmp_path / "store.sqlite"
+    store = SqliteStore.open(path, DTYPES)
+    user = {5: StoredUser("somebody-to-forget", b"", b"")}
+    store.checkpoint(Changes(position=1, rooms={}, streamers={}, users=user))
+    store.checkpoint(Changes(position=2, rooms={}, streamers={}, users={}, gone_users=(5,)))
+    assert b"somebody-to-forget" in path.with_name("store.sqlite-wal").read_bytes()
+    store.tell_erased([Erasure(5, 1_000, 2, "")])
+    assert not [each.name for each in tmp_path.iterdir() if b"somebody-to-forget" in each.read_bytes()]
+    store.close()
 
 
 def test_a_fresh_users_record_takes_little_room() -> None:
