@@ -4,13 +4,17 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from feature_service.admin import messages
+from feature_service.admin.feature_values import feature_values
 from feature_service.checks import page_token
 from feature_service.compose import Card
 from feature_service.degraded import Degraded
+from feature_service.features.catalog import Catalog
 from feature_service.features.layout import Layout
 from feature_service.features.tensors import Tensors
 from feature_service.overload.ladder import Rung
 from feature_service.pipeline import Outcome
+from feature_service.rank import view_of
 from feature_service.similar import Neighbours
 from feature_service.stages import Candidates, Ranked, World
 from feature_service.writer import Acceptance, Result
@@ -48,9 +52,11 @@ def recommend_response(outcome: Outcome, world: World) -> pb.RecommendResponse:
     )
 
 
-def explain_response(outcome: Outcome, world: World) -> pb.ExplainResponse:
-    """The answer with its whole trace."""
-    return pb.ExplainResponse(answer=recommend_response(outcome, world), trace=_trace(outcome, world))
+def explain_response(outcome: Outcome, world: World, catalog: Catalog) -> pb.ExplainResponse:
+    """The answer with its whole trace, and what the ranker reads of the user and the slate's rooms."""
+    answer, trace = recommend_response(outcome, world), _trace(outcome, world)
+    _add_features(trace, outcome, world, catalog)
+    return pb.ExplainResponse(answer=answer, trace=trace)
 
 
 def report_response(results: Sequence[Result]) -> pb.ReportEventsResponse:
@@ -142,7 +148,21 @@ def _trace(outcome: Outcome, world: World) -> pb.Trace:
         filtered={name: int((trace.dropped_by == number).sum()) for number, name in enumerate(scene.filters)},
         ranker=scene.ranker if trace.ranked is not None and trace.ranked.heads else "",
         scene=scene.name,
+        ranker_version=trace.ranker_call.model.version if trace.ranker_call else 0,
     )
+
+
+def _add_features(trace: pb.Trace, outcome: Outcome, world: World, catalog: Catalog) -> None:
+    ranked, call = outcome.trace.ranked, outcome.trace.ranker_call
+    if ranked is None:
+        return
+    rows = ranked.candidates.rows[np.array(outcome.trace.slate, np.intp)]
+    layout = call.layout if call else catalog.layout()
+    user, rooms = feature_values(catalog, layout, view_of(outcome.request, world, rows), world.state.facts)
+    trace.user_features.extend(messages.feature_values(user))
+    shown = {each.room_id: each for each in trace.candidates if each.final_position >= 0}
+    for card, values in zip(outcome.cards, rooms, strict=True):
+        shown[card.room_id].features.extend(messages.feature_values(values))
 
 
 def _candidates(outcome: Outcome, world: World) -> list[pb.CandidateTrace]:

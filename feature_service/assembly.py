@@ -140,6 +140,7 @@ async def running(service: FeatureService) -> AsyncGenerator[None]:
     tasks = [
         asyncio.create_task(service.rollout.keep_following(service.settings.service.model_poll_s)),
         asyncio.create_task(service.rollout.keep_embedding()),
+        asyncio.create_task(service.series.keep_sampling(service.state, service.live, service.now_ms)),
     ]
     try:
         yield

@@ -100,6 +100,17 @@ class ModelServers:
             raise away
         return held[0].intersection(*held[1:]) if held else set()
 
+    async def states(self, model: str, timeout_s: float) -> dict[str, dict[int, str]]:
+        """What each server says of the versions of a model, by its address; nothing if it does not answer."""
+        found: dict[str, dict[int, str]] = {}
+        for client in self._clients:
+            try:
+                statuses = await client.model_status(model, timeout_s=timeout_s)
+            except ServingError:
+                statuses = []
+            found[client.target] = {status.version: status.state for status in statuses}
+        return found
+
     async def close(self) -> None:
         """Closes the channels."""
         for client in self._clients:

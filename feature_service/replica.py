@@ -65,6 +65,11 @@ class Replica:
         self._problem = ""
 
     @property
+    def stored_position(self) -> int:
+        """Somebody else writes the store."""
+        return -1
+
+    @property
     def lag(self) -> str:
         """Why the records may not be the newest; empty = they are."""
         return self._problem

@@ -13,6 +13,9 @@ from grpc_health.v1.health import aio as health_aio
 from grpc_reflection.v1alpha import reflection
 
 from feature_service import answers, checks
+from feature_service.admin.counting import CountingInterceptor
+from feature_service.admin.servicer import AdminServicer
+from feature_service.admin.what_if import Wish
 from feature_service.checks import Asked, RequestError
 from feature_service.convert import ConvertError, event_from_proto
 from feature_service.features.events import Event
@@ -68,11 +71,11 @@ class BindError(OSError):
     """The server's address cannot be listened on."""
 
 
-class RecommendationServicer(pb_grpc.RecommendationServiceServicer):
+class RecommendationServicer(AdminServicer):
     """onair.v1.RecommendationService."""
 
     def __init__(self, service: FeatureService) -> None:
-        self._service = service
+        super().__init__(service)
         overload = service.settings.overload
         target_s, reports = overload.target_ms / 1000, overload.reports_in_flight
         self._asking = Limiter(target_s, overload.least_in_flight, overload.most_in_flight, time.perf_counter)
@@ -99,7 +102,21 @@ class RecommendationServicer(pb_grpc.RecommendationServiceServicer):
         async def answer(rung: Rung) -> pb.ExplainResponse:
             world = self._service.world()
             outcome = await self._service.recommend(_asked(request), context.time_remaining(), world, rung)
-            return answers.explain_response(outcome, world)
+            return answers.explain_response(outcome, world, self._service.catalog)
+
+        return await _answer(answer, context, self._asking)
+
+    async def WhatIf(  # noqa: N802
+        self, request: pb.WhatIfRequest, context: RpcContext
+    ) -> pb.ExplainResponse:
+        """Another slate with its trace."""
+
+        async def answer(rung: Rung) -> pb.ExplainResponse:
+            fusion = request.fusion.weights if request.HasField("fusion") else None
+            wish = Wish(fusion, request.ranker, request.ranker_version)
+            asked, left_s = _asked(request.request), context.time_remaining()
+            outcome, world = await self._service.what_if(asked, wish, left_s, self._service.world(), rung)
+            return answers.explain_response(outcome, world, self._service.catalog)
 
         return await _answer(answer, context, self._asking)
 
@@ -182,7 +199,7 @@ async def start_server(
         BindError: The address is in use, or is none of this machine.
     """
     _require_free(address)
-    server = grpc.aio.server(interceptors=interceptors, options=_OPTIONS)
+    server = grpc.aio.server(interceptors=[CountingInterceptor(service.recent), *interceptors], options=_OPTIONS)
     pb_grpc.add_RecommendationServiceServicer_to_server(RecommendationServicer(service), server)
     health = health_aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(health, server)

@@ -3,12 +3,15 @@
 import logging
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import numpy as np
 
 from feature_service import checks
+from feature_service.admin.recent import RecentCalls
+from feature_service.admin.series import HeatSeries
+from feature_service.admin.what_if import Wish, check_wish, wished
 from feature_service.checks import Asked, RequestError
 from feature_service.clock import NowMs
 from feature_service.degraded import CauseKind, Degraded, kind_of
@@ -28,7 +31,7 @@ from feature_service.rollout import Rollout
 from feature_service.served.log import ServedLog
 from feature_service.settings import Settings
 from feature_service.similar import Neighbours, similar_streamers
-from feature_service.stages import World
+from feature_service.stages import Request, World
 from feature_service.stores.protocol import StoreError
 from feature_service.writer import Result
 
@@ -56,6 +59,11 @@ class FeatureTensors:
 
 class Users(Protocol):
     """Brings the records of users into the state."""
+
+    @property
+    def stored_position(self) -> int:
+        """The log position that the store includes; -1 = this process does not write it."""
+        ...
 
     @property
     def lag(self) -> str:
@@ -107,6 +115,8 @@ class FeatureService:
         now_ms: The clock.
         served: Logs what is shown; None = the settings want none of it.
         observer: Makes metrics and traces of what happens; None = nobody looks at them.
+        series: The heat of the rooms over the last minutes.
+        recent: What was answered in the last minutes.
     """
 
     held: Held
@@ -120,6 +130,8 @@ class FeatureService:
     now_ms: NowMs
     served: ServedLog | None = None
     observer: Observer | None = None
+    series: HeatSeries = field(default_factory=HeatSeries)
+    recent: RecentCalls = field(default_factory=RecentCalls)
 
     @property
     def settings(self) -> Settings:
@@ -150,6 +162,36 @@ class FeatureService:
             RequestError: A field of the request is not usable.
         """
         request = checks.check(asked, self.settings, self.now_ms())
+        return await self._answer(request, timeout_s, world, rung)
+
+    async def what_if(
+        self, asked: Asked, wish: Wish, timeout_s: float | None, world: World, rung: Rung = Rung.FULL
+    ) -> tuple[Outcome, World]:
+        """The slate that a request would get if something were different; it is for people to look at, not `shown`.
+
+        Args:
+            asked: The request.
+            wish: What should be different.
+            timeout_s: As of `recommend`.
+            world: From `world()`.
+            rung: As of `recommend`.
+
+        Returns:
+            The slate with its explanation, and the world in which it was made.
+
+        Raises:
+            RequestError: A field of the request or the wish is not usable.
+            ServingError: A model server cannot say what it has loaded.
+        """
+        check_wish(wish)
+        request = checks.check(asked, self.settings, self.now_ms())
+        budget_s, servers = self._budget_s(timeout_s), self.pipeline.servers
+        started_s = time.perf_counter()
+        request, world = await wished(request, wish, world, servers, self.catalog, budget_s)
+        left_s = budget_s - (time.perf_counter() - started_s)
+        return await self._answer(request, left_s, world, rung), world
+
+    async def _answer(self, request: Request, timeout_s: float | None, world: World, rung: Rung) -> Outcome:
         REQUEST_ID.set(request.request_id)
         deadline_s = time.perf_counter() + self._budget_s(timeout_s)
         degraded = await self._load_user(request.user_key)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from feature_service.access.settings import AccessSettings, access_problem
+from feature_service.admin.settings import ModelsSettings, models_problem
 from feature_service.features.attributes import Attribute, AttributeKind
 from feature_service.features.reducers import Entity
 from feature_service.log.settings import LogSettings, log_problem
@@ -97,6 +98,7 @@ class Settings:
         overload: How a process protects itself.
         access: Who may call, and how often.
         tracing: Where traces go.
+        models: Where the models are published to.
         scenes: The scenes by name.
         attributes: The platform's own attributes.
         arms: The arms of the experiment; users in none have `scenes`.
@@ -110,6 +112,7 @@ class Settings:
     overload: OverloadSettings
     access: AccessSettings
     tracing: TracingSettings
+    models: ModelsSettings
     scenes: Mapping[str, Scene]
     attributes: tuple[Attribute, ...] = field(default=())
     arms: tuple[Arm, ...] = field(default=())
@@ -165,10 +168,11 @@ def parse(text: str, source: str) -> Settings:
     overload = _section(merged, "overload", OverloadSettings, overload_problem)
     access = _section(merged, "access", AccessSettings, access_problem)
     tracing = _section(merged, "tracing", TracingSettings, tracing_problem)
+    models = _section(merged, "models", ModelsSettings, models_problem)
     scenes, arms = scenes_of(merged)
     attributes = _attributes(table_of(merged.get("attributes", {}), "attributes"))
     settings = Settings(
-        service, log, store, served, retention, overload, access, tracing, scenes, tuple(attributes), arms
+        service, log, store, served, retention, overload, access, tracing, models, scenes, tuple(attributes), arms
     )
     settings.scene("")
     return settings

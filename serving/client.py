@@ -99,13 +99,14 @@ class ModelServerClient:
     """
 
     def __init__(self, target: str, *, credentials: Credentials = PLAIN, watch: Watch = unwatched) -> None:
-        """Opens the channel lazily: nothing is sent before the first call.
+        """Opens the channel lazily: nothing is sent before the first call; `target` remembers where to.
 
         Args:
             target: gRPC address, `host:port`.
             credentials: By what the server is known, and what it knows us by.
             watch: Sees each Predict.
         """
+        self.target = target
         self._watch = watch
         self._channel = credentials.aio_channel(target, _CHANNEL_OPTIONS)
         self._predict = self._method(contract.PREDICT, PredictRequest, PredictResponse)

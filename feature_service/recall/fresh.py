@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from feature_service.features.reducers import Entry
+from feature_service.features.state import State
 from feature_service.live.table import Rows
 from feature_service.recall.found import best
 from feature_service.stages import Recalled, Request, World
@@ -92,13 +93,19 @@ class Fresh:
         return Recalled(NAME, drawn.rows[on_air], drawn.scores[on_air])
 
 
+def newcomers(state: State, streamer_rows: Rows) -> NDArray[np.bool_]:
+    """Which streamers are new to the platform, bool [n]."""
+    streamers = state.streamers.fields
+    entries, rooms = streamers["total.enter"][streamer_rows], streamers["total.rooms"][streamer_rows]
+    return (entries < NEWCOMER_ENTRIES) | (rooms <= NEWCOMER_ROOMS)
+
+
 def _pool(world: World, now_ms: int) -> _Pool:
     rows = world.live.rows(now_ms)
     streamers, streamer_rows = world.state.streamers.fields, world.live.streamer_rows(rows)
     entries = streamers["total.enter"][streamer_rows]
     just_started = world.state.rooms.fields["started_ms"][rows] > now_ms - JUST_STARTED_MS
-    newcomer = (entries < NEWCOMER_ENTRIES) | (streamers["total.rooms"][streamer_rows] <= NEWCOMER_ROOMS)
-    fresh = np.flatnonzero(just_started | newcomer)
+    fresh = np.flatnonzero(just_started | newcomers(world.state, streamer_rows))
     fresh = fresh[np.argsort(world.state.rooms.fields["key"][rows[fresh]])]  # A request draws the same at all replicas.
     rows, entries, streamer_rows = rows[fresh], entries[fresh], streamer_rows[fresh]
     shown = np.maximum(streamers["total.impression"][streamer_rows], entries)  # A visit without one was seen as well.

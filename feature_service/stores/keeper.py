@@ -46,6 +46,7 @@ class StateKeeper:
         self._touched = _Touched()
         self._saving = _Touched()
         self._stored_rooms: set[int] = set()
+        self._stored_position = self._saving_position = 0
         self._rooms_after: set[int] = set()
 
     def restore(self) -> int:
@@ -61,6 +62,7 @@ class StateKeeper:
         self._residents.put_rooms(live.rooms)
         self._stored_rooms = set(live.rooms)
         self._residents.put_streamers(live.streamers)
+        self._stored_position = live.position
         return live.position
 
     def prepare(self, event: Event) -> None:
@@ -84,6 +86,11 @@ class StateKeeper:
             users.move_to_end(key)
         elif key:
             self._residents.put_user(key, self._store.load_user(key))
+
+    @property
+    def stored_position(self) -> int:
+        """The log position of the last checkpoint."""
+        return self._stored_position
 
     @property
     def lag(self) -> str:
@@ -131,6 +138,7 @@ class StateKeeper:
             position: The log position that the state includes.
         """
         self._saving, self._touched = self._touched, _Touched()
+        self._saving_position = position
         state, saving = self._state, self._saving
         erased = {key for key in saving.users if key not in state.facts.users}
         # A checkpoint that has failed by its answer alone may have stored a room that is gone now.
@@ -148,6 +156,7 @@ class StateKeeper:
     def committed(self) -> None:
         """The store holds the collected changes: what has not changed again may leave the memory."""
         self._stored_rooms = self._rooms_after
+        self._stored_position = self._saving_position
         self._saving = _Touched()
         self._residents.evict(self._touched.users, self._touched.streamers)
 

@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 
 from feature_service import boot, settings
+from feature_service.admin.what_if import Wish
+from feature_service.checks import Asked
 from feature_service.features.layout import CANDIDATE_TENSORS
 from feature_service.log.protocol import LogError
 from feature_service.log.reader import read_records
@@ -19,6 +21,7 @@ from feature_service.served.layouts import read_layout
 from feature_service.served.log import ServedLog, is_sampled
 from feature_service.served.slate import SLATES, ServedSlate
 from feature_service.settings import SettingsError
+from tests.feature_service.running_service import PATIENCE_S
 from tests.feature_service.served.showing import CATALOG, CONTEXT, SLATE, full_ranker, showing
 
 
@@ -96,6 +99,8 @@ async def test_a_ranker_that_fails_leaves_no_tensors_and_the_slate_says_so(tmp_p
 async def test_an_answer_that_people_only_look_at_is_not_logged(tmp_path: Path) -> None:
     async with showing(tmp_path) as shown:
         await shown.stack.client.explain("viewer", SLATE)
+        asked = Asked("viewer", "", SLATE, CONTEXT)
+        await shown.stack.service.what_if(asked, Wish({"enter": 2.0}, "", 0), PATIENCE_S, shown.stack.service.world())
     assert served(tmp_path) == []
 
 
@@ -200,6 +205,7 @@ async def test_what_finds_no_place_in_the_queue_is_dropped_and_counted(
 _ENDLESS = """
 import asyncio, sys
 from pathlib import Path
+from tests.feature_service.running_service import PATIENCE_S
 from tests.feature_service.served.showing import showing
 
 async def serve():
