@@ -35,6 +35,16 @@ class ServiceProcess:
             self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         self.target = f"127.0.0.1:{self._wait_for_port()}"
 
+    @property
+    def pid(self) -> int:
+        """The process id."""
+        return self._process.pid
+
+    @property
+    def log(self) -> str:
+        """What it has written."""
+        return self._log.read_text(errors="replace")
+
     def kill(self) -> None:
         """Ends it at once, as `kill -9` does."""
         self._process.kill()
@@ -62,4 +72,4 @@ class ServiceProcess:
                 return int(text)
             time.sleep(0.02)
         self.kill()
-        raise AssertionError(f"the service did not start: {self._log.read_text(errors='replace')[-2000:]}")
+        raise AssertionError(f"the service did not start: {self.log[-2000:]}")
