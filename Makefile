@@ -9,7 +9,7 @@ STAMP := $(VENV)/.installed-$(PYTAG)
 CLUSTERS := .clusters
 
 .DEFAULT_GOAL := help
-.PHONY: help setup protos lint types demo test test-all clusters flink bench bench-train requirements clean
+.PHONY: help setup protos lint types demo test test-all clusters flink bench bench-train audit requirements clean
 
 help:  ## Show this list.
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -59,6 +59,10 @@ bench: setup  ## Recommend beside bare Predicts, replay rate, start-up, memory; 
 bench-train: setup  ## Training throughput beside DeepCTR, DeepCTR-torch, LibRecommender and plain Keras. TASKS="mmoe", JSON=<file>.
 	bash tests/benchmarks/training/peers/install.sh $(BIN)/uv .peers
 	$(PY) -m tests.benchmarks.training $(TASKS) $(if $(JSON),--json "$(JSON)")
+
+audit: setup  ## Known vulnerabilities of the pinned requirements (pip-audit); needs the open network.
+	$(BIN)/uv tool run pip-audit==2.10.1 --disable-pip --require-hashes \
+		$(foreach file,$(wildcard requirements/*-py31[12].txt),-r $(file))
 
 requirements: setup  ## Compile the hash-pinned requirement files again.
 	bash requirements/compile.sh
