@@ -1,5 +1,6 @@
 """Feature values for people: what the ranker reads of a user and of rooms, with names, words and ages."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -63,7 +64,8 @@ def feature_values(
             feature = catalog.by_reference[column.name, column.version]
             lines = [user] if feature.side is Side.USER else rooms
             values, ages = np.asarray(feature.value(view)), _ages_ms(feature, view, len(lines))
-            values = np.broadcast_to(values, (len(lines), *values.shape[1:])).reshape(len(lines), -1)
+            shape = len(lines), math.prod(values.shape[1:])
+            values = np.broadcast_to(values, (len(lines), *values.shape[1:])).reshape(shape)
             for line, row, age_ms in zip(lines, values, ages, strict=True):
                 line.append(_value(feature, row[:MOST_VALUES], age_ms, words))
     return user, rooms

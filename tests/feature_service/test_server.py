@@ -72,6 +72,13 @@ async def test_explain_refuses_what_recommend_refuses(stack: Running) -> None:
     assert (await refusal(stack.client.explain("viewer", 0))).startswith("k: ")
 
 
+async def test_explain_of_an_empty_slate_says_what_is_known_of_the_user(tmp_path: Path) -> None:
+    async with running(tmp_path / "data") as stack:
+        answer = await stack.client.explain("viewer")
+    assert not answer.answer.rooms
+    assert answer.trace.user_features
+
+
 async def test_questions_for_features_are_refused_by_their_field(stack: Running) -> None:
     assert (await refusal(stack.client.features("", ["anna/1"]))).startswith("user_id: ")
     assert (await refusal(stack.client.features("viewer", []))).startswith("room_ids: expected 1 to 2000, received 0")
