@@ -16,6 +16,7 @@ OLDEST = "1.32"
 CUSTOM = {
     "FlinkDeployment": "flink.apache.org/v1beta1",
     "PodMonitor": "monitoring.coreos.com/v1",
+    "PrometheusRule": "monitoring.coreos.com/v1",
 }
 """Kinds of operators, whose schemas Kubernetes does not have, with their versions; tests of their own look at them."""
 
