@@ -45,10 +45,10 @@ class Guarded:
 
 @asynccontextmanager
 async def guarded(
-    data: Path, *, tokens: Path | None = None, rate: float = 0.0, tls: ServerTls | None = None
+    data: Path, *, tokens: Path | None = None, rate: float = 0.0, tls: ServerTls | None = None, more: str = ""
 ) -> AsyncGenerator[Guarded]:
-    """Boots a service without model servers, and serves it as `serve` does."""
-    async with booted(lean_settings(), data, ()) as service:
+    """Boots a service without model servers, with `more` TOML behind its settings, and serves it as `serve` does."""
+    async with booted(lean_settings(more), data, ()) as service:
         server, port = await start_server(
             service,
             "127.0.0.1:0",
