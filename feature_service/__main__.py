@@ -7,6 +7,7 @@ from serving.verbs import Verb, run_verb
 VERBS = {
     "serve": Verb("feature_service.commands.serve", "serve RecommendationService over gRPC"),
     "ask": Verb("feature_service.commands.ask", "ask a running service for a user's slate, with reasons"),
+    "health": Verb("feature_service.commands.health", "ask a service whether it may be asked"),
     "similar": Verb("feature_service.commands.similar", "ask a running service for streamers like another"),
     "features": Verb("feature_service.commands.features", "print the feature catalogue"),
     "report": Verb("feature_service.commands.report", "report events, JSON lines from standard input"),
