@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 
 from serving.verbs import UserError
 from training.commands.progress import steps
-from training.compare.incremental import ARMS, HeadGain, compare_incremental, mean_gain
+from training.compare.incremental import DAILY, HOURLY, OLDER, STEP_RATE, HeadGauc, compare_incremental, mean_gauc
 from training.compare.recall import CONFIGS
 from training.data.dataset import catalog_of_set
 from training.data.hours import HOUR_MS
@@ -33,7 +33,16 @@ def add_incremental_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares what only the comparison of steps has."""
     parser.add_argument("--hours", type=int, default=24, help="incremental: last hours of the samples; default 24")
     parser.add_argument(
-        "--step-rate", type=float, default=5e-4, metavar="RATE", help="incremental: learning rate of a step; 5e-4"
+        "--step-rate",
+        type=float,
+        default=STEP_RATE,
+        metavar="RATE",
+        help="incremental: learning rate of a step; default %(default)s",
+    )
+    parser.add_argument(
+        "--older",
+        action="store_true",
+        help="incremental: beside them one that goes on with as many older slates, kept from all at first",
     )
 
 
@@ -56,15 +65,16 @@ def run_incremental_comparison(arguments: argparse.Namespace, first_seed: int) -
                     samples,
                     replace(config, seed=seed),
                     encodings,
-                    Path(work) / f"{name}-{seed}",
+                    Path(work) / f"{name}-{seed}{f'-{OLDER}' if arguments.older else ''}",
                     from_ms=from_ms,
                     hours=arguments.hours,
                     learning_rate=arguments.step_rate,
+                    older=arguments.older,
                     on_step=lambda what, name=name, seed=seed: on_step(f"{name}, seed {seed}: {what}"),
                 )
                 for seed in range(first_seed, first_seed + arguments.seeds)
             ]
-            found = {head: mean_gain([each[head] for each in seeds]) for head in seeds[0]}
+            found = {head: mean_gauc([each[head] for each in seeds]) for head in seeds[0]}
             tables.append(_table(name, arguments.seeds, found))
             numbers[name] = {head: _numbers(each) for head, each in found.items()}
     print_tables(table_console(), tables, [])
@@ -73,20 +83,37 @@ def run_incremental_comparison(arguments: argparse.Namespace, first_seed: int) -
     return 0
 
 
-def _numbers(found: HeadGain) -> dict[str, object]:
-    limits = asdict(found.interval) if found.interval else None
-    return {"positives": found.positives, "gauc": found.gauc, "gain": found.gain, "interval": limits}
+def _gains(found: HeadGauc) -> dict[str, tuple[str, str]]:
+    """What is told against what: all that steps bring, and with the control what newer and what more slates do."""
+    whole = {"gain": (HOURLY, DAILY)}
+    return whole | ({"of newer": (HOURLY, OLDER), "of more": (OLDER, DAILY)} if OLDER in found.gauc else {})
 
 
-def _table(model: str, seeds: int, found: Mapping[str, HeadGain]) -> ReportTable:
+def _numbers(found: HeadGauc) -> dict[str, object]:
+    numbers: dict[str, object] = {"positives": found.positives, "gauc": found.gauc}
+    for name, arms in _gains(found).items():
+        limits = found.interval(*arms)
+        numbers[name] = {"gain": found.gain(*arms), "interval": asdict(limits) if limits else None}
+    return numbers
+
+
+def _table(model: str, seeds: int, found: Mapping[str, HeadGauc]) -> ReportTable:
+    first = next(iter(found.values()))
     rows = tuple(
-        (head, f"{each.positives:,}", *(f"{each.gauc[arm]:.4f}" for arm in ARMS), _gain(each))
+        (
+            head,
+            f"{each.positives:,}",
+            *(f"{value:.4f}" for value in each.gauc.values()),
+            *(_gain(each, *arms) for arms in _gains(each).values()),
+        )
         for head, each in found.items()
         if each.positives >= LEAST_POSITIVES
     )
-    return ReportTable(f"{model}, {seeds} seeds", _NOTES, ("head", "positives", *ARMS, "gain"), rows, labels=1)
+    header = ("head", "positives", *first.gauc, *_gains(first))
+    return ReportTable(f"{model}, {seeds} seeds", _NOTES, header, rows, labels=1)
 
 
-def _gain(found: HeadGain) -> str:
-    limits = f" [{found.interval.low:+.4f}, {found.interval.high:+.4f}]" if found.interval else ""
-    return f"{found.gain:+.4f}{limits}"
+def _gain(found: HeadGauc, arm: str, over: str) -> str:
+    limits = found.interval(arm, over)
+    told = f" [{limits.low:+.4f}, {limits.high:+.4f}]" if limits else ""
+    return f"{found.gain(arm, over):+.4f}{told}"
