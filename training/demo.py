@@ -3,7 +3,7 @@
 import subprocess
 import sys
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,12 +55,12 @@ class DemoFolders:
         return self.root / "service"
 
 
-def write_models_config(names: Sequence[str], models: Path, path: Path) -> None:
-    """Writes a models.config as TensorFlow Serving reads it, with the latest two versions of each model."""
+def write_models_config(base_paths: Mapping[str, Path], path: Path) -> None:
+    """Writes a models.config as TensorFlow Serving reads it, with the latest two versions of each model, by name."""
     entries = "\n".join(
-        f'  config {{ name: "{name}" base_path: "{(models / name).resolve()}" model_platform: "tensorflow" '
+        f'  config {{ name: "{name}" base_path: "{base_path.resolve()}" model_platform: "tensorflow" '
         "model_version_policy { latest { num_versions: 2 } } }"
-        for name in names
+        for name, base_path in base_paths.items()
     )
     path.write_text(f"model_config_list {{\n{entries}\n}}\n")
 
@@ -112,7 +112,7 @@ def running_stack(folders: DemoFolders, models: Sequence[str]) -> Generator[str,
         DemoError: The service did not start; says its last words.
     """
     config = folders.root / "models.config"
-    write_models_config(models, folders.models, config)
+    write_models_config({name: folders.models / name for name in models}, config)
     flags = {"model_config_file": config, "file_system_poll_wait_seconds": 1}
     with start_model_server(flags, log_path=folders.root / "model_server.log") as server:
         arguments = ["--data", str(folders.service), "--settings", str(folders.samples / "settings.toml")]

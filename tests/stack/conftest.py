@@ -25,7 +25,7 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def model_server(published: Path) -> Iterator[ModelServer]:
     """Serves the latest two versions of `two_tower`, `mmoe` and `dnn`."""
     config = published / "models.config"
-    write_models_config(["two_tower", "mmoe", "dnn"], published / "models", config)
+    write_models_config({name: published / "models" / name for name in ("two_tower", "mmoe", "dnn")}, config)
     flags = {"model_config_file": config, "file_system_poll_wait_seconds": 1}
     with start_model_server(flags, log_path=published / "model_server.log") as server:
         yield server

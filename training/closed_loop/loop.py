@@ -1,20 +1,20 @@
 """The loop: each viewer belongs to an arm, whose policy makes all slates that the viewer sees."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from feature_service.features.events import Event, EventKind
-from training.closed_loop.policies import Policy, Popularity
+from training.closed_loop.policies import Policy, Popularity, worth
 from training.closed_loop.stack import Stack
 from training.data.simulation.crowd import Asking
 from training.data.simulation.people import Floats, Ints
 from training.data.simulator import Simulation
 
-OnStep = Callable[[int], None]
-"""Takes the minutes of the loop that are over."""
+OnStep = Callable[[int], Awaitable[None]]
+"""Takes the minutes of the loop that are over; the next step waits for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,12 +23,14 @@ class Outcomes:
 
     Attributes:
         slates: Slates asked for.
+        worth: What they were worth in all, see `worth`.
         watch_s: Seconds watched of visits that ended.
         gifts: What gifts were worth.
         last_slate_ms: When the last slate was asked for, since the log's start; −1 = none was.
     """
 
     slates: Floats
+    worth: Floats
     watch_s: Floats
     gifts: Floats
     last_slate_ms: Floats
@@ -36,7 +38,7 @@ class Outcomes:
     @classmethod
     def none(cls, users: int) -> "Outcomes":
         """Nothing yet."""
-        return cls(np.zeros(users), np.zeros(users), np.zeros(users), np.full(users, -1.0))
+        return cls(np.zeros(users), np.zeros(users), np.zeros(users), np.zeros(users), np.full(users, -1.0))
 
     def learn(self, event: Event) -> None:
         """Adds what a viewer did."""
@@ -45,9 +47,10 @@ class Outcomes:
         elif event.kind is EventKind.GIFT:
             self.gifts[_row(event)] += event.gift_value
 
-    def asked(self, asking: Asking) -> None:
-        """Counts slates."""
+    def shown(self, asking: Asking, columns: Ints) -> None:
+        """Counts slates, as columns of `Asking.live`, int64 [N, k]."""
         self.slates[asking.users] += 1
+        self.worth[asking.users] += worth(asking, columns)
         self.last_slate_ms[asking.users] = asking.from_ms
 
 
@@ -82,17 +85,17 @@ class Loop:
             for event in events:
                 popularity.learn(event)
                 self._outcomes.learn(event)
-            on_step((self._simulation.now_ms - started_ms) // 60_000)
+            await on_step((self._simulation.now_ms - started_ms) // 60_000)
 
     def _choose(self, asking: Asking) -> tuple[Ints, Floats]:
         """Slates of all viewers, each by the policy of the own arm; see `Chooser`."""
-        self._outcomes.asked(asking)
         k = min(asking.world.settings.slate_size, len(asking.live))
         columns = np.zeros((len(asking.users), k), np.int64)
         for number, policy in enumerate(self._policies.values()):
             rows = np.flatnonzero(self._arm[asking.users] == number)
             if len(rows):
                 columns[rows] = policy(_part(asking, rows), k)
+        self._outcomes.shown(asking, columns)
         return columns, np.zeros(columns.shape)
 
 

@@ -10,7 +10,7 @@ from training.closed_loop.loop import Outcomes
 from training.data.simulation.people import Floats, Ints
 
 REPLICATES = 2_000
-MEASURES = ("watch_s", "gifts", "slates", "came_back")
+MEASURES = ("watch_s", "worth", "gifts", "slates", "came_back")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,19 +39,31 @@ class Comparison:
         measures: By measure and arm.
         short: Slates of the stack that had to be filled up.
         degraded: Answers of the stack that had to do without something.
+        hourly: By measure: the arm whose ranker goes on, told against the one whose ranker does not; empty = none does.
+        versions: The versions that the one was served by in turn.
+        refused: Steps that the gate refused.
     """
 
     viewers: Mapping[str, int]
     measures: Mapping[str, Mapping[str, ArmMeasure]]
     short: int
     degraded: int
+    hourly: Mapping[str, ArmMeasure]
+    versions: tuple[int, ...]
+    refused: int
 
 
 def values_of(outcomes: Outcomes, since_ms: int) -> dict[str, Floats]:
-    """The measures of each viewer, float64 [users]; `came_back` is whether a slate was asked for since `since_ms`."""
+    """The measures of each viewer, float64 [users].
+
+    `worth` is that of the mean slate, nan of viewers without one; `came_back` is whether a slate was asked for since
+    `since_ms`.
+    """
     came_back = (outcomes.last_slate_ms >= since_ms).astype(np.float64)
+    worth = np.full(len(came_back), np.nan)
     return {
         "watch_s": outcomes.watch_s,
+        "worth": np.divide(outcomes.worth, outcomes.slates, out=worth, where=outcomes.slates > 0),
         "gifts": outcomes.gifts,
         "slates": outcomes.slates,
         "came_back": came_back,
@@ -70,11 +82,13 @@ def compare_arms(
     Args:
         names: Of the arms.
         arm: Number of each viewer's arm, int64 [users].
-        values: The measure, float64 [users].
-        before: The same before the loop, float64 [users].
+        values: The measure, float64 [users]; viewers of whom it is nan are left out.
+        before: The same before the loop, float64 [users]; nan = nothing is known.
         baseline: The arm that gains are told against.
         bound: The arm that bounds what can be reached.
     """
+    known = np.isfinite(values)
+    arm, values, before = arm[known], values[known], np.nan_to_num(before[known])
     variance = before.var()
     theta = ((before - before.mean()) * (values - values.mean())).mean() / variance if variance > 0 else 0.0
     adjusted = values - theta * (before - before.mean())

@@ -18,18 +18,40 @@ def random_order(asking: Asking, k: int) -> Ints:
     return best(asking.rng.random(asking.loyalty.shape), k)
 
 
-def oracle(asking: Asking, k: int) -> Ints:
-    """By the watch time to expect of each room, which only the simulator knows.
+def expected_watch(asking: Asking) -> Floats:
+    """The watch time to expect of each room, which only the simulator knows, in a unit of its own, float64 [N, L].
 
-    P(enter) · E[watch | enter], with the viewer's taste, loyalty and the room's heat as they truly are now. It looks no
-    further than this slate, so that what pays later (a habit that forms) is not in the bound.
+    P(enter) · E[watch | enter], with the viewer's taste, loyalty and the room's heat as they truly are now.
     """
     world, numbers = asking.world, asking.world.settings.calibration
     rooms = np.broadcast_to(asking.live, asking.loyalty.shape)
     heat = world.heat(asking.live, np.full(len(asking.live), asking.from_ms))
     logit = world.standing_logit(asking.users, rooms, asking.from_ms, asking.loyalty) + world.heat_logit(heat)
     stretch = world.affinity(asking.users, rooms, asking.from_ms) + 0.5 * heat * world.settings.effects.realtime
-    return best(sigmoid(logit) * np.exp(numbers.watch_affinity * stretch), k)
+    return sigmoid(logit) * np.exp(numbers.watch_affinity * stretch)
+
+
+def oracle(asking: Asking, k: int) -> Ints:
+    """By the watch time to expect.
+
+    It looks no further than this slate, so that what pays later (a habit that forms) is not in the bound.
+    """
+    return best(expected_watch(asking), k)
+
+
+def worth(asking: Asking, columns: Ints) -> Floats:
+    """What each slate is worth: the watch time to expect of its rooms, as a share of what the oracle's have.
+
+    Args:
+        asking: Who asked.
+        columns: The slates, int64 [N, k].
+
+    Returns:
+        float64 [N], 0 to 1.
+    """
+    expected = expected_watch(asking)
+    most = np.take_along_axis(expected, best(expected, columns.shape[1]), axis=1).sum(axis=1)
+    return np.take_along_axis(expected, columns, axis=1).sum(axis=1) / most
 
 
 class Popularity:

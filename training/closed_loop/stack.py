@@ -1,7 +1,7 @@
 """The stack as a policy: a feature service on the simulation's clock, asked over gRPC, before a real model server."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -46,15 +46,23 @@ class Stack:
     """A policy, see `Policy`, for threads other than that of the event loop which the stack runs in.
 
     Attributes:
+        follow: Lets the service look for new versions of its models now.
         short: Slates that had fewer rooms than asked for, and were filled up at random.
         degraded: Answers that had to do without something.
     """
 
-    def __init__(self, client: FeatureServiceClient, clock: Clock, room_ids: Sequence[str]) -> None:
-        """Takes a client, the service's clock, and the id of each room by its row."""
+    def __init__(
+        self,
+        client: FeatureServiceClient,
+        clock: Clock,
+        room_ids: Sequence[str],
+        follow: Callable[[], Awaitable[None]],
+    ) -> None:
+        """Takes a client, the service's clock, the id of each room by its row, and what lets it look for versions."""
         self._client = client
         self._clock = clock
         self._row_of = {name: row for row, name in enumerate(room_ids)}
+        self.follow = follow
         self._loop = asyncio.get_running_loop()
         self.short = self.degraded = 0
 
@@ -118,6 +126,6 @@ async def served(
         server, port = await start_server(service, "127.0.0.1:0")
         try:
             async with FeatureServiceClient(f"127.0.0.1:{port}", PATIENCE_S) as client:
-                yield Stack(client, clock, room_ids)
+                yield Stack(client, clock, room_ids, service.rollout.follow)
         finally:
             await server.stop(None)

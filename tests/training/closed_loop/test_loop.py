@@ -45,13 +45,18 @@ async def test_viewers_of_each_arm_see_its_slates_and_the_service_learns_of_all(
         plain = {"popularity": history.popularity, "oracle": oracle, "onair": stack}
         policies = {name: noted(name, policy) for name, policy in plain.items()}
         minutes: list[int] = []
-        await Loop(simulation, policies, arm, outcomes).run(MINUTES, stack, history.popularity, minutes.append)
+
+        async def after_step(done: int) -> None:
+            minutes.append(done)
+
+        await Loop(simulation, policies, arm, outcomes).run(MINUTES, stack, history.popularity, after_step)
         assert minutes[-1] == MINUTES
         assert clock.now_ms == world.start_ms + simulation.now_ms == world.end_ms
         for number, name in enumerate(policies):
             assert asked[name] == set(np.flatnonzero((arm == number) & (outcomes.slates > 0)).tolist())
         assert stack.degraded == 0
         assert outcomes.watch_s.sum() > 0
+        assert np.allclose(outcomes.worth[arm == 1], outcomes.slates[arm == 1])  # The oracle's slates are the measure.
         assert (outcomes.last_slate_ms[outcomes.slates > 0] >= SETTINGS.days * 86_400_000).all()
 
 

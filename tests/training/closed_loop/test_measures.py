@@ -43,6 +43,14 @@ def test_arms_that_do_the_same_are_not_told_apart() -> None:
     assert found.interval.low < 0 < found.interval.high
 
 
+def test_viewers_without_a_value_are_left_out() -> None:
+    arm = np.array([0, 1, 2, 0, 1, 2])
+    values = np.array([1.0, 3.0, 2.0, np.nan, np.nan, np.nan])
+    found = compare_arms(NAMES, arm, values, np.full(6, np.nan), baseline="popularity", bound="oracle")
+    assert [each.mean for each in found.values()] == [1.0, 3.0, 2.0]
+    assert found["onair"].reached == 0.5
+
+
 def test_outcomes_are_of_the_viewer_whom_an_event_names() -> None:
     outcomes = Outcomes.none(3)
     outcomes.learn(Event("a", EventKind.LEAVE, 0, user_id="user-00001", watch_ms=2_500))
@@ -50,7 +58,9 @@ def test_outcomes_are_of_the_viewer_whom_an_event_names() -> None:
     outcomes.learn(Event("c", EventKind.GIFT, 0, user_id="user-00002", gift_value=7.0))
     outcomes.learn(Event("d", EventKind.ENTER, 0, user_id="user-00000"))
     outcomes.last_slate_ms[0] = 100
+    outcomes.slates[0], outcomes.worth[0] = 4, 3.0
     values = values_of(outcomes, 100)
+    assert np.array_equal(values["worth"], [0.75, np.nan, np.nan], equal_nan=True)
     assert values["watch_s"].tolist() == [0, 3, 0]
     assert values["gifts"].tolist() == [0, 0, 7]
     assert values["came_back"].tolist() == [1, 0, 0]

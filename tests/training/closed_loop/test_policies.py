@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from feature_service.features.events import Event, EventKind
-from training.closed_loop.policies import Popularity, best, oracle, random_order
+from training.closed_loop.policies import Popularity, best, oracle, random_order, worth
 from training.data.simulation.crowd import Asking
 from training.data.simulation.settings import SimulationSettings
 from training.data.simulation.world import draw_world
@@ -41,8 +41,11 @@ def test_nobody_expects_more_watch_time_than_the_oracle() -> None:
     stretch = WORLD.affinity(asked.users, rooms, NOON_MS) + 0.5 * heat
     expected = entered * np.exp(WORLD.settings.calibration.watch_affinity * stretch)
 
-    def worth(columns: np.ndarray) -> float:
-        return float(np.take_along_axis(expected, columns, axis=1).mean())
+    def watched(columns: np.ndarray) -> np.ndarray:
+        return np.take_along_axis(expected, columns, axis=1).sum(axis=1)
 
-    assert worth(oracle(asked, 3)) == pytest.approx(np.sort(expected, axis=1)[:, -3:].mean())
-    assert worth(oracle(asked, 3)) > 1.5 * worth(random_order(asked, 3))
+    chosen = random_order(asked, 3)
+    assert watched(oracle(asked, 3)) == pytest.approx(np.sort(expected, axis=1)[:, -3:].sum(axis=1))
+    assert watched(oracle(asked, 3)).mean() > 1.5 * watched(chosen).mean()
+    assert worth(asked, chosen) == pytest.approx(watched(chosen) / watched(oracle(asked, 3)))
+    assert worth(asked, oracle(asked, 3)) == pytest.approx(np.ones(20))
