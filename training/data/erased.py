@@ -47,6 +47,19 @@ class Erased:
             except LogError as error:
                 raise DataError(str(error)) from None
 
+    def since(self, age_ms: int, now_ms: int) -> Self:
+        """Those who were erased so long before a time, or longer."""
+        return self._only(self.until_ms + age_ms <= now_ms)
+
+    def without(self, others: Self) -> Self:
+        """Those who are not among others with the same time."""
+        known = dict(zip(others.keys.tolist(), others.until_ms.tolist(), strict=True))
+        pairs = zip(self.keys.tolist(), self.until_ms.tolist(), strict=True)
+        return self._only(np.array([known.get(key) != until_ms for key, until_ms in pairs], np.bool_))
+
+    def _only(self, keep: NDArray[np.bool_]) -> Self:
+        return type(self)(self.keys[keep], self.until_ms[keep])
+
     def __len__(self) -> int:
         """How many they are."""
         return len(self.keys)

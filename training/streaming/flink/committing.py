@@ -18,7 +18,7 @@ from training.heads import HEAD_NAMES
 from training.streaming.flink import rooms, viewers
 from training.streaming.flink.parts import Arrays, PartKey, Side, arrays_of_line, key_of_line
 from training.streaming.flink.plan import PARTS, SUFFIX, Plan
-from training.streaming.flink.schedule import moment_of
+from training.streaming.flink.schedule import LAST_REVISION, moment_of
 from training.streaming.hourly_samples import Covers, HourlySamples
 
 
@@ -47,7 +47,11 @@ _MOST_KEY = 100
 
 
 class Committer:
-    """Turns what a job has put down into samples; what is there already is left, so that it may be run at any time."""
+    """Turns what a job has put down into samples; what is there already is left, so that it may be run at any time.
+
+    Attributes:
+        final: The newest hour that is written for the last time; None as long as none is.
+    """
 
     def __init__(self, output: str, samples: str) -> None:
         """Takes a job's output.
@@ -67,7 +71,8 @@ class Committer:
         self._samples = HourlySamples(samples)
         self._begun = bool(hours_in(*locate(samples)))
         self._found: dict[tuple[int, int], dict[tuple[Side, int], _Line]] = {}
-        self._read: set[str] = set()
+        self._newest: dict[str, int] = {}
+        self.final: int | None = None
 
     def commit(self) -> Iterator[Committed]:
         """Writes the newest whole revision of each hour, unless it is written.
@@ -81,6 +86,26 @@ class Committer:
         for hour, number in newest.items():
             if number > self._samples.covers(hour).number:
                 yield from self._write(hour, number, self._found[hour, number])
+        self.final = max((hour for hour, number in newest.items() if number == LAST_REVISION), default=self.final)
+
+    def forget(self) -> int:
+        """Removes the files of parts that no revision needs any more; after `commit`. Returns how many.
+
+        The files of the newest hour that is written for the last time stay: should a job's files have appeared in
+        another order than they were written in, none is missed.
+
+        Raises:
+            DataError: They cannot be removed.
+        """
+        final = self.final
+        over = sorted(path for path, hour in self._newest.items() if final is not None and hour < final)
+        with reachable(self._output):
+            for path in over:
+                self._filesystem.delete_file(path)
+                del self._newest[path]
+        for key in [key for key in self._found if final is not None and key[0] < final]:
+            del self._found[key]
+        return len(over)
 
     def _is_whole(self, lines: Mapping[tuple[Side, int], _Line]) -> bool:
         """Whether all shards of both sides have spoken."""
@@ -131,9 +156,10 @@ class Committer:
         with reachable(self._output):
             items = self._filesystem.get_file_info(fs.FileSelector(self._parts, allow_not_found=True))
         for item in sorted(items, key=lambda item: item.path):
-            if item.path not in self._read and item.base_name.endswith(SUFFIX) and not item.base_name.startswith("."):
-                yield from self._lines_of(item.path)
-                self._read.add(item.path)
+            if item.path not in self._newest and item.base_name.endswith(SUFFIX) and not item.base_name.startswith("."):
+                lines = list(self._lines_of(item.path))
+                self._newest[item.path] = max((key.hour for key, _ in lines), default=0)
+                yield from lines
 
     def _lines_of(self, path: str) -> Iterator[tuple[PartKey, _Line]]:
         offset = 0

@@ -46,7 +46,7 @@ def land(log: Path, target: str) -> Iterator[tuple[int, int]]:
         ends = [end for _, end in landed(filesystem, folder)]
     first = max(ends) if ends else min(first_positions(log), default=0)
     records = read_records(log, first, _PAYLOADS)
-    while lines := [_line(*record) for record in islice(records, _RECORDS_PER_FILE)]:
+    while lines := [f"{line_of(*record)}\n" for record in islice(records, _RECORDS_PER_FILE)]:
         end = first + len(lines)
         with reachable(target):
             _put(filesystem, f"{folder}/.{first:020d}", f"{folder}/{first:020d}-{end:020d}{SUFFIX}", "".join(lines))
@@ -74,5 +74,6 @@ def record_of(line: str) -> tuple[int, bytes]:
     return int(position), base64.b64decode(payload)
 
 
-def _line(position: int, payload: bytes) -> str:
-    return f"{position}\t{base64.b64encode(payload).decode()}\n"
+def line_of(position: int, payload: bytes) -> str:
+    """The inverse of `record_of`; without the line's end."""
+    return f"{position}\t{base64.b64encode(payload).decode()}"
