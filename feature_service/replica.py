@@ -18,8 +18,7 @@ from feature_service.features.records import RecordDtype
 from feature_service.features.reducers import Entity
 from feature_service.features.state import State
 from feature_service.live.table import ROOM_EVENTS, LiveTable
-from feature_service.stores.follower import Follower, GapError
-from feature_service.stores.protocol import Changes, StoreAheadError, StoreError
+from feature_service.stores.protocol import Changes, Follower, GapError, StoreAheadError, StoreError
 from feature_service.stores.residents import Residents
 
 RETRY_S = 0.2

@@ -18,7 +18,8 @@ from feature_service.replica_retention import ReplicaRetention
 from feature_service.served.retention import ServedRetention
 from feature_service.service import FeatureService
 from feature_service.settings import Settings, SettingsError
-from feature_service.stores.follower import Follower
+from feature_service.stores.protocol import Follower
+from feature_service.stores.redis_follower import RedisFollower
 from feature_service.stores.settings import StoreSettings
 from serving.client import unwatched
 from serving.credentials import PLAIN, Credentials
@@ -93,6 +94,6 @@ def _follower(store: StoreSettings, state: State) -> Follower:
     if not store.address:
         raise SettingsError("store.address: expected the Redis of the writer, which a replica follows, received none")
     try:
-        return Follower(store.address, store.prefix, state.dtypes)
+        return RedisFollower(store.address, store.prefix, state.dtypes)
     except (ImportError, ValueError) as error:
         raise SettingsError(f"store.address: {error}") from None

@@ -20,6 +20,10 @@ class StoreAheadError(StoreError):
     """A store that somebody else has brought further than its follower is; what has changed must be read first."""
 
 
+class GapError(StoreError):
+    """What has changed is not known any more from where a follower stands; a snapshot leads on."""
+
+
 @dataclass(frozen=True, slots=True)
 class StoredRoom:
     """A room.
@@ -142,6 +146,68 @@ class Store(Protocol):
 
         Raises:
             StoreError: It cannot be written.
+        """
+        ...
+
+    def close(self) -> None:
+        """Lets go of the store."""
+        ...
+
+
+class Follower(Protocol):
+    """Reads a store that another process writes: all that it reads together includes one log position.
+
+    Its methods block, so all but `load_user`, which is quick, run in a thread, one at a time.
+    """
+
+    def snapshot(self, users: frozenset[int], streamers: frozenset[int]) -> Changes:
+        """All rooms with their streamers, and whom the follower has in memory.
+
+        Args:
+            users: Users to read as well; who is not there any more is among the gone ones.
+            streamers: Streamers to read beside those of the rooms.
+
+        Raises:
+            StoreLostError: The store is empty, or stands at an earlier position than it was seen at.
+            StoreError: It cannot be read.
+        """
+        ...
+
+    def wait(self) -> None:
+        """Waits for news, but not for long.
+
+        Raises:
+            StoreError: The store cannot be read.
+        """
+        ...
+
+    def changes(self, users: frozenset[int]) -> Changes | None:
+        """What has changed since the last look, None for nothing: rooms, streamers, and those of some users.
+
+        Args:
+            users: The users in memory.
+
+        Raises:
+            GapError: It is not known any more what has changed.
+            StoreError: As `snapshot`.
+        """
+        ...
+
+    def load_user(self, key: int) -> StoredUser | None:
+        """One user as of the checkpoint that was read last; None when unknown.
+
+        Raises:
+            StoreAheadError: The store has a later one by now.
+            StoreError: It cannot be read.
+        """
+        ...
+
+    def erasures(self) -> list[Erasure]:
+        """Who was erased, as far as the writer has told; apart from all else, so at any time.
+
+        Raises:
+            StoreError: It cannot be read.
+            LogError: Likewise.
         """
         ...
 

@@ -1,37 +1,24 @@
 """The SQLite store: one file, one writer; the default."""
 
 import sqlite3
-from collections.abc import Generator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from threading import Lock
-from typing import Any
 
 from feature_service.erasures import Erasure
 from feature_service.features.records import RecordDtype
 from feature_service.features.reducers import Entity
 from feature_service.stores.codec import RecordCodec
-from feature_service.stores.packing import facts_from_json, facts_to_json
-from feature_service.stores.protocol import Changes, Live, StoredRoom, StoredStreamer, StoredUser, StoreError
+from feature_service.stores.packing import facts_to_json
+from feature_service.stores.protocol import Changes, Live, StoredStreamer, StoredUser, StoreError
+from feature_service.stores.sqlite_rows import FOLLOWED, FORMAT, TABLES, Changed, Rows, connect, told
 
-_FORMAT = 1
+KEPT_CHECKPOINTS = 300
+"""What so many checkpoints have changed stays named for those who follow; who is further behind reads everything."""
 
-# page_size: a million users with 4.5 visits each take 770 MB; pages of 4 KiB would take 5 % more.
-# WAL: readers go on during a checkpoint. NORMAL: a loss of power may cost the last checkpoints, which the log replays.
-# secure_delete: an erased user's bytes are overwritten.
-_PRAGMAS = ("page_size = 8192", "journal_mode = WAL", "synchronous = NORMAL", "secure_delete = ON")
-
-_TABLES = (
-    "CREATE TABLE progress (only INTEGER PRIMARY KEY CHECK (only = 0), position INTEGER NOT NULL)",
-    "INSERT INTO progress VALUES (0, 0)",
-    "CREATE TABLE layouts (id BLOB PRIMARY KEY, description TEXT NOT NULL) WITHOUT ROWID",
-    "CREATE TABLE rooms (key INTEGER PRIMARY KEY, streamer INTEGER NOT NULL, facts TEXT, record BLOB NOT NULL)",
-    "CREATE TABLE streamers (key INTEGER PRIMARY KEY, id TEXT NOT NULL, record BLOB NOT NULL)",
-    "CREATE TABLE users (key INTEGER PRIMARY KEY, id TEXT NOT NULL, record BLOB NOT NULL, pairs BLOB NOT NULL)",
-    f"PRAGMA user_version = {_FORMAT}",
+_FORGET_NAMES = (
+    "DELETE FROM changes WHERE number <= (SELECT coalesce(max(number), 0) FROM changes WHERE kind = ? AND key = ?)"
 )
-
-_Row = tuple[Any, ...]
 
 
 class SqliteStore:
@@ -40,8 +27,8 @@ class SqliteStore:
     def __init__(self, path: Path, reader: sqlite3.Connection, writer: sqlite3.Connection, codec: RecordCodec) -> None:
         """Takes over what `open` has prepared."""
         self._path = path
-        self._reader = reader
-        self._writer = writer
+        self._reader, self._writer = reader, writer
+        self._rows, self._written = Rows(reader, codec), Rows(writer, codec)
         self._codec = codec
         self._writing = Lock()
 
@@ -56,13 +43,13 @@ class SqliteStore:
         Raises:
             StoreError: The file cannot be opened, or is no store of this format.
         """
-        with _told(path):
-            writer = _connect(path)
+        with told(path):
+            writer = connect(path)
             try:
                 _prepare(writer, path)
                 codec = RecordCodec(dtypes)
-                codec.learn(dict(writer.execute("SELECT id, description FROM layouts")))
-                return cls(path, _connect(path), writer, codec)
+                Rows(writer, codec).learn_layouts()
+                return cls(path, connect(path), writer, codec)
             except BaseException:
                 writer.close()
                 raise
@@ -70,53 +57,46 @@ class SqliteStore:
     @property
     def position(self) -> int:
         """The log position that the records include; 0 for an empty store."""
-        with _told(self._path):
-            return _position(self._reader)
+        with told(self._path):
+            return self._rows.position
 
     def load_live(self) -> Live:
         """The rooms, and their streamers; see `Store`."""
-        with _told(self._path):
-            rooms = self._reader.execute("SELECT key, streamer, facts, record FROM rooms").fetchall()
-            streamers = self._reader.execute(
-                "SELECT key, id, record FROM streamers WHERE key IN (SELECT streamer FROM rooms)"
-            ).fetchall()
-            return Live(
-                _position(self._reader),
-                {key: self._room(*columns) for key, *columns in rooms},
-                {key: self._streamer(*columns) for key, *columns in streamers},
-            )
+        with told(self._path):
+            rooms = self._rows.rooms()
+            return Live(self._rows.position, rooms, self._rows.streamers({room.streamer for room in rooms.values()}))
 
     def load_streamer(self, key: int) -> StoredStreamer | None:
         """One streamer; see `Store`."""
-        with _told(self._path):
-            row = self._reader.execute("SELECT id, record FROM streamers WHERE key = ?", (key,)).fetchone()
-        return None if row is None else self._streamer(*row)
+        with told(self._path):
+            return self._rows.streamers([key]).get(key)
 
     def load_user(self, key: int) -> StoredUser | None:
         """One user; see `Store`."""
-        with _told(self._path):
-            row = self._reader.execute("SELECT id, record, pairs FROM users WHERE key = ?", (key,)).fetchone()
-        if row is None:
-            return None
-        user_id, record, pairs = row
-        return StoredUser(user_id, self._codec.unpack(Entity.USER, record), self._codec.unpack(Entity.PAIR, pairs))
+        with told(self._path):
+            return self._rows.users([key]).get(key)
 
     def checkpoint(self, changes: Changes) -> None:
         """Writes changes and their position in one transaction; see `Store`."""
-        with self._writing, _told(self._path):
+        with self._writing, told(self._path):
             self._writer.execute("BEGIN IMMEDIATE")
             try:
-                if changes.position >= _position(self._writer):
+                before = self._written.position
+                if changes.position >= before:
                     self._write(changes)
+                    if changes.position > before or any(_named(changes)):
+                        self._name(changes)
                 self._writer.execute("COMMIT")
             except BaseException:
                 self._writer.execute("ROLLBACK")
                 raise
 
     def tell_erased(self, erasures: Sequence[Erasure]) -> None:
-        """Nobody can follow a file, but its write-ahead log holds what it ever wrote; see `Store`."""
+        """Followers read beside the file who was erased; its write-ahead log holds what it ever wrote. See `Store`."""
         if erasures:
-            with self._writing, _told(self._path):
+            with self._writing, told(self._path):
+                # Whoever has not read them by now meets a gap, not a hole.
+                self._writer.executemany(_FORGET_NAMES, ((Changed.USER, each.key) for each in erasures))
                 self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def close(self) -> None:
@@ -150,28 +130,19 @@ class SqliteStore:
         many("DELETE FROM users WHERE key = ?", ((key,) for key in changes.gone_users))
         self._writer.execute("UPDATE progress SET position = ?", (changes.position,))
 
-    def _room(self, streamer: int, facts: str | None, record: bytes) -> StoredRoom:
-        return StoredRoom(self._codec.unpack(Entity.ROOM, record), facts_from_json(facts), streamer)
-
-    def _streamer(self, streamer_id: str, record: bytes) -> StoredStreamer:
-        return StoredStreamer(streamer_id, self._codec.unpack(Entity.STREAMER, record))
-
-
-@contextmanager
-def _told(path: Path) -> Generator[None]:
-    """Turns SQLite's errors into the store's."""
-    try:
-        yield
-    except sqlite3.Error as error:
-        raise StoreError(f"{path}: expected a readable and writable store: {error}") from None
+    def _name(self, changes: Changes) -> None:
+        """Names what has changed, and forgets what was named long ago."""
+        number = self._written.checkpoint + 1
+        self._writer.execute("UPDATE checkpoints SET number = ?", (number,))
+        named = ((Changed.CHECKPOINT, 0), *_named(changes))
+        self._writer.executemany("INSERT INTO changes VALUES (?, ?, ?)", ((number, *each) for each in named))
+        self._writer.execute("DELETE FROM changes WHERE number <= ?", (number - KEPT_CHECKPOINTS,))
 
 
-def _connect(path: Path) -> sqlite3.Connection:
-    # Transactions are begun and ended by hand; checkpoints run in whichever thread is free, one at a time.
-    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-    for pragma in _PRAGMAS:
-        connection.execute(f"PRAGMA {pragma}")
-    return connection
+def _named(changes: Changes) -> Iterator[tuple[Changed, int]]:
+    yield from ((Changed.ROOM, key) for key in {*changes.rooms, *changes.gone_rooms})
+    yield from ((Changed.STREAMER, key) for key in changes.streamers)
+    yield from ((Changed.USER, key) for key in {*changes.users, *changes.gone_users})
 
 
 def _prepare(connection: sqlite3.Connection, path: Path) -> None:
@@ -179,12 +150,10 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     found = connection.execute("PRAGMA user_version").fetchone()[0]
     if not found and not connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
         connection.execute("BEGIN IMMEDIATE")
-        for statement in _TABLES:
+        for statement in TABLES:
             connection.execute(statement)
         connection.execute("COMMIT")
-    elif found != _FORMAT:
-        raise StoreError(f"{path}: expected a store of format {_FORMAT}, received format {found}")
-
-
-def _position(connection: sqlite3.Connection) -> int:
-    return connection.execute("SELECT position FROM progress").fetchone()[0]
+    elif found != FORMAT:
+        raise StoreError(f"{path}: expected a store of format {FORMAT}, received format {found}")
+    for statement in FOLLOWED:
+        connection.execute(statement)

@@ -25,8 +25,8 @@ from feature_service.replica_boot import booted_replica
 from feature_service.service import FeatureService
 from feature_service.settings import SettingsError
 from feature_service.stores import redis
-from feature_service.stores.follower import Follower
 from feature_service.stores.protocol import StoreError
+from feature_service.stores.redis_follower import RedisFollower
 from feature_service.writer import Result
 from tests.feature_service.event_streams import contents
 from tests.feature_service.redis_process import RedisProcess, made, needs_redis
@@ -198,7 +198,7 @@ async def test_a_room_is_embedded_anew_for_what_it_tells_of_itself_and_not_for_w
 ) -> None:
     catalog, changed = pair.writer.service.catalog, list[int]()
     state = State(catalog.memories)
-    with closing(Follower(server.address, "onair", state.dtypes)) as follower:
+    with closing(RedisFollower(server.address, "onair", state.dtypes)) as follower:
         replica = Replica(follower, state, LiveTable(state), catalog, changed.append, wall_clock)
         await replica.start()
         following = asyncio.create_task(replica.keep_following())

@@ -9,7 +9,6 @@ import pytest
 from feature_service.erasures import Erasure
 from feature_service.features.state import State
 from feature_service.stores import redis
-from feature_service.stores.follower import Follower, GapError
 from feature_service.stores.protocol import (
     Changes,
     StoreAheadError,
@@ -20,6 +19,7 @@ from feature_service.stores.protocol import (
     StoreLostError,
 )
 from feature_service.stores.redis import RedisStore
+from feature_service.stores.redis_follower import GapError, RedisFollower
 from tests.feature_service.event_streams import CATALOG
 from tests.feature_service.redis_process import RedisProcess, needs_redis
 
@@ -47,8 +47,8 @@ def store(server: RedisProcess) -> Iterator[RedisStore]:
 
 
 @pytest.fixture
-def follower(server: RedisProcess) -> Iterator[Follower]:
-    follower = Follower(server.address, "test", DTYPES)
+def follower(server: RedisProcess) -> Iterator[RedisFollower]:
+    follower = RedisFollower(server.address, "test", DTYPES)
     yield follower
     follower.close()
 
@@ -58,13 +58,13 @@ def changes(position: int, **changed: Any) -> Changes:
 
 
 def test_a_snapshot_holds_all_rooms_with_their_streamers_and_who_is_known(
-    store: RedisStore, follower: Follower
+    store: RedisStore, follower: RedisFollower
 ) -> None:
     found = follower.snapshot(frozenset([5, 7]), NOBODY)
     assert found == changes(10, rooms={1: ROOM, 2: ROOM}, streamers={8: STREAMER}, users={5: FIRST}, gone_users=(7,))
 
 
-def test_changes_are_read_once_and_of_users_those_who_are_known(store: RedisStore, follower: Follower) -> None:
+def test_changes_are_read_once_and_of_users_those_who_are_known(store: RedisStore, follower: RedisFollower) -> None:
     follower.snapshot(NOBODY, NOBODY)
     store.checkpoint(changes(11, users={5: SECOND, 6: SECOND}, gone_rooms=(1,)))
     store.checkpoint(changes(12, rooms={3: ROOM}))
@@ -72,7 +72,7 @@ def test_changes_are_read_once_and_of_users_those_who_are_known(store: RedisStor
     assert follower.changes(frozenset([5])) is None
 
 
-def test_a_checkpoint_that_only_counts_on_is_followed_too(store: RedisStore, follower: Follower) -> None:
+def test_a_checkpoint_that_only_counts_on_is_followed_too(store: RedisStore, follower: RedisFollower) -> None:
     follower.snapshot(NOBODY, NOBODY)
     store.checkpoint(changes(11))
     assert follower.changes(NOBODY) == changes(11)
@@ -80,7 +80,7 @@ def test_a_checkpoint_that_only_counts_on_is_followed_too(store: RedisStore, fol
     assert follower.changes(NOBODY) is None
 
 
-def test_a_user_of_a_later_checkpoint_waits_for_it(store: RedisStore, follower: Follower) -> None:
+def test_a_user_of_a_later_checkpoint_waits_for_it(store: RedisStore, follower: RedisFollower) -> None:
     follower.snapshot(NOBODY, NOBODY)
     assert follower.load_user(5) == FIRST
     store.checkpoint(changes(11, users={5: SECOND}))
@@ -91,7 +91,7 @@ def test_a_user_of_a_later_checkpoint_waits_for_it(store: RedisStore, follower: 
 
 
 def test_entries_that_are_gone_are_a_gap_which_a_snapshot_closes(
-    store: RedisStore, follower: Follower, server: RedisProcess
+    store: RedisStore, follower: RedisFollower, server: RedisProcess
 ) -> None:
     follower.snapshot(NOBODY, NOBODY)
     for position in (11, 12):
@@ -105,7 +105,7 @@ def test_entries_that_are_gone_are_a_gap_which_a_snapshot_closes(
 
 
 def test_a_checkpoint_of_too_many_keys_to_name_is_a_gap(
-    store: RedisStore, follower: Follower, monkeypatch: pytest.MonkeyPatch
+    store: RedisStore, follower: RedisFollower, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     follower.snapshot(NOBODY, NOBODY)
     monkeypatch.setattr(redis, "MOST_NAMES", 1)
@@ -118,7 +118,7 @@ def test_a_checkpoint_of_too_many_keys_to_name_is_a_gap(
 
 
 def test_a_store_that_went_back_or_away_is_not_read(
-    store: RedisStore, follower: Follower, server: RedisProcess
+    store: RedisStore, follower: RedisFollower, server: RedisProcess
 ) -> None:
     follower.snapshot(NOBODY, NOBODY)
     server.command("HSET", "test:store", "position", "9")
@@ -131,7 +131,7 @@ def test_a_store_that_went_back_or_away_is_not_read(
 
 
 def test_the_store_of_another_log_is_not_taken_for_the_one_that_was_followed(
-    store: RedisStore, follower: Follower, server: RedisProcess
+    store: RedisStore, follower: RedisFollower, server: RedisProcess
 ) -> None:
     follower.snapshot(NOBODY, NOBODY)
     server.command("FLUSHALL")
@@ -147,9 +147,9 @@ def test_the_store_of_another_log_is_not_taken_for_the_one_that_was_followed(
 
 
 def test_changes_that_name_who_was_erased_are_forgotten_and_who_has_read_them_follows_on(
-    store: RedisStore, follower: Follower, server: RedisProcess
+    store: RedisStore, follower: RedisFollower, server: RedisProcess
 ) -> None:
-    late = Follower(server.address, "test", DTYPES)
+    late = RedisFollower(server.address, "test", DTYPES)
     late.snapshot(NOBODY, NOBODY)
     store.checkpoint(changes(11, gone_users=(5,)))
     follower.snapshot(NOBODY, NOBODY)
@@ -164,7 +164,7 @@ def test_changes_that_name_who_was_erased_are_forgotten_and_who_has_read_them_fo
     late.close()
 
 
-def test_who_was_erased_is_told_without_the_ids(store: RedisStore, follower: Follower) -> None:
+def test_who_was_erased_is_told_without_the_ids(store: RedisStore, follower: RedisFollower) -> None:
     store.tell_erased([Erasure(-5, 1_000, 3, "first"), Erasure(6, 2_000, 7, "")])
     store.tell_erased([Erasure(-5, 4_000, 9, "first")])  # Came back, and was erased once more.
     assert sorted(follower.erasures(), key=lambda each: each.key) == [

@@ -13,7 +13,14 @@ from feature_service.features.records import RecordDtype
 from feature_service.features.reducers import Entity
 from feature_service.stores import packing
 from feature_service.stores.codec import RecordCodec
-from feature_service.stores.protocol import Changes, StoreAheadError, StoredUser, StoreError, StoreLostError
+from feature_service.stores.protocol import (
+    Changes,
+    GapError,
+    StoreAheadError,
+    StoredUser,
+    StoreError,
+    StoreLostError,
+)
 from feature_service.stores.redis_layout import (
     HEAD,
     LAYOUTS,
@@ -37,11 +44,7 @@ _TRIES = 5
 _BEGIN = "0-0"
 
 
-class GapError(StoreError):
-    """The stream does not lead on from where the follower stands; a snapshot does."""
-
-
-class Follower:
+class RedisFollower:
     """Reads the rooms, then what changes; blocks, so all but `load_user` run in a thread, one at a time."""
 
     def __init__(self, address: str, prefix: str, dtypes: Mapping[Entity, RecordDtype]) -> None:
