@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from serving.credentials import PLAIN, Credentials
 from serving.history import EntryKind, happened
 from serving.manifest import Manifest, Provenance, created_now, read_manifest
 from serving.rollback import again, content_of, require_version, rolled_back
@@ -70,6 +71,7 @@ def publish(
     keep: int = KEEP,
     servers: Sequence[str] = (),
     timeout_s: float = TIMEOUT_S,
+    credentials: Credentials = PLAIN,
     erased: Erased = NOBODY,
     copy: CopyFile = shutil.copy2,
 ) -> Published:
@@ -83,6 +85,7 @@ def publish(
         keep: How many versions to keep, at least 2; what a server still answers with stays, too.
         servers: gRPC addresses of the model servers to wait for.
         timeout_s: How long to wait for them, seconds.
+        credentials: By what they are known, and what they know us by.
         erased: Users whose keys no version but the newest two may hold.
         copy: Copies one file.
 
@@ -108,7 +111,7 @@ def publish(
 
     path = base_paths.place(saved_model, base_path, manifest.version, complete, copy)
     base_paths.note(base_path, happened(EntryKind.PUBLISHED, manifest.version))
-    states = await_version(servers, name, manifest.version, timeout_s)
+    states = await_version(servers, name, manifest.version, timeout_s, credentials)
     return _settle(manifest, base_path, path, keep, states, erased)
 
 
@@ -120,6 +123,7 @@ def rollback(
     keep: int = KEEP,
     servers: Sequence[str] = (),
     timeout_s: float = TIMEOUT_S,
+    credentials: Credentials = PLAIN,
 ) -> Published:
     """Publishes an old version's content under the next number: versions only ever move up.
 
@@ -130,6 +134,7 @@ def rollback(
         keep: As in `publish`.
         servers: As in `publish`.
         timeout_s: As in `publish`.
+        credentials: As in `publish`.
 
     Raises:
         PublishError: There is no such version, or nothing could be published.
@@ -140,7 +145,8 @@ def rollback(
         manifest = again(content_of(source, name), base_paths.claim(base_path))
         path = base_paths.place(source, base_path, manifest.version, manifest.write)
     base_paths.note(base_path, rolled_back(manifest))
-    return _settle(manifest, base_path, path, keep, await_version(servers, name, manifest.version, timeout_s))
+    states = await_version(servers, name, manifest.version, timeout_s, credentials)
+    return _settle(manifest, base_path, path, keep, states)
 
 
 def _wanted(base_path: Place, to: int | None) -> int:

@@ -9,6 +9,7 @@ from enum import StrEnum
 import grpc
 
 from serving.client import ADMIN_TIMEOUT_S, ModelServerClient, VersionStatus
+from serving.credentials import PLAIN, Credentials
 from serving.errors import ServingError
 
 _POLL_S = 0.2
@@ -42,7 +43,9 @@ class ServerState:
     available: tuple[int, ...] | None
 
 
-def await_version(servers: Sequence[str], name: str, version: int, timeout_s: float) -> tuple[ServerState, ...]:
+def await_version(
+    servers: Sequence[str], name: str, version: int, timeout_s: float, credentials: Credentials = PLAIN
+) -> tuple[ServerState, ...]:
     """Asks all servers side by side until each has the version, failed to load it, or the time is up.
 
     Args:
@@ -50,19 +53,20 @@ def await_version(servers: Sequence[str], name: str, version: int, timeout_s: fl
         name: The model.
         version: Its version.
         timeout_s: Seconds for all of it.
+        credentials: By what the servers are known, and what they know us by.
     """
 
     async def all_servers() -> list[ServerState]:
-        return await asyncio.gather(*(_await_on(server, name, version, timeout_s) for server in servers))
+        return await asyncio.gather(*(_await_on(server, name, version, timeout_s, credentials) for server in servers))
 
     return tuple(asyncio.run(all_servers()))
 
 
-async def _await_on(server: str, name: str, version: int, timeout_s: float) -> ServerState:
+async def _await_on(server: str, name: str, version: int, timeout_s: float, credentials: Credentials) -> ServerState:
     started = time.monotonic()
     available: tuple[int, ...] | None = None
     outcome, detail = Outcome.LATE, "not asked"
-    async with ModelServerClient(server) as client:
+    async with ModelServerClient(server, credentials=credentials) as client:
         while outcome is Outcome.LATE and (left := started + timeout_s - time.monotonic()) > 0:
             try:
                 statuses = await client.model_status(name, timeout_s=min(left, ADMIN_TIMEOUT_S))

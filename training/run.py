@@ -5,6 +5,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from serving.credentials import PLAIN, Credentials
 from serving.history import EntryKind, happened
 from serving.manifest import Provenance
 from training import base_path as base_paths
@@ -51,11 +52,13 @@ class Places:
         work: Folder of training runs and exports.
         models: Folder of the models' base paths.
         servers: Model servers to wait for, `host:port`.
+        credentials: By what they are known, and what they know us by.
     """
 
     work: Place
     models: Place
     servers: Sequence[str] = ()
+    credentials: Credentials = PLAIN
 
 
 def run_model(
@@ -114,6 +117,7 @@ def run_model(
             config.model,
             _provenance(assessment, dataset),
             servers=places.servers,
+            credentials=places.credentials,
             erased=dataset.erased,
         )
         return ModelRun(assessment, decision, published)

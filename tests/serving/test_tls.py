@@ -13,6 +13,7 @@ from serving.errors import ServerUnavailableError
 from serving.local.__main__ import main as start_embedded
 from tests.serving.model_servers import KINDS, Server, start
 from tests.serving.tls_files import Authority
+from training.rollout import Outcome, await_version
 
 
 @pytest.fixture(scope="module")
@@ -74,3 +75,10 @@ def test_a_file_that_cannot_be_used_is_told_at_the_start_without_its_secrets(tex
     path.write_text(text)
     assert start_embedded([f"--model_base_path={tmp_path}", f"--ssl_config_file={path}"]) == 255
     assert capsys.readouterr().err == f"Failed to start server. Error: INVALID_ARGUMENT: {path}: {said}\n"
+
+
+def test_a_published_version_is_waited_for_by_tls(secured: Server, authority: Authority) -> None:
+    ours, server = authority.issue("client", "trainer"), f"localhost:{secured.process.port}"
+    known = Credentials(authority.certificate, ours.certificate, ours.key)
+    states = [await_version([server], "m", 3, 5.0, known), await_version([server], "m", 3, 0.2)]
+    assert [each.outcome for (each,) in states] == [Outcome.AVAILABLE, Outcome.LATE]

@@ -13,6 +13,7 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
+from serving.commands.arguments import add_tls, tls_of
 from serving.manifest import Provenance
 from serving.verbs import UserError
 from training.commands.local_paths import local_paths
@@ -36,6 +37,7 @@ def add_target(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--models", type=place, required=True, help="folder of the models' base paths")
     parser.add_argument("--name", required=True, help="served name of the model")
     parser.add_argument("--server", action="append", default=[], metavar="HOST:PORT", help="wait until it serves")
+    add_tls(parser)
     parser.add_argument("--timeout", type=float, default=TIMEOUT_S, metavar="S", help="default %(default)s s")
     parser.add_argument("--keep", type=int, default=KEEP, help="versions to keep (default %(default)s)")
     parser.add_argument("--json", action="store_true", help="print JSON")
@@ -60,6 +62,7 @@ def run(arguments: argparse.Namespace) -> int:
         keep=arguments.keep,
         servers=arguments.server,
         timeout_s=arguments.timeout,
+        credentials=tls_of(arguments),
     )
     return tell(published, as_json=arguments.json)
 

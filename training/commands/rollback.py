@@ -7,6 +7,7 @@ Examples:
 
 import argparse
 
+from serving.commands.arguments import tls_of
 from training.commands.publish import add_target, tell
 from training.publish import rollback
 
@@ -26,5 +27,6 @@ def run(arguments: argparse.Namespace) -> int:
         keep=arguments.keep,
         servers=arguments.server,
         timeout_s=arguments.timeout,
+        credentials=tls_of(arguments),
     )
     return tell(published, as_json=arguments.json)

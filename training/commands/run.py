@@ -27,6 +27,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from serving.commands.arguments import add_tls, tls_of
 from serving.verbs import UserError
 from training.commands.erasures_argument import add_erasures, erased_by
 from training.commands.fractions import add_fractions
@@ -58,6 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_incremental_arguments(parser)
     add_erasures(parser, "learn nothing of whom it names, and remove versions but the newest two that know them")
     parser.add_argument("--server", action="append", default=[], metavar="HOST:PORT", help="wait until it serves")
+    add_tls(parser)
     parser.add_argument("--json", action="store_true", help="print JSON, and no progress")
 
 
@@ -71,7 +73,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.every is not None:
         raise UserError("--every: expected --incremental beside it")
     dataset = Dataset.read(arguments.samples, tuple(arguments.fractions), erased=erased_by(arguments))
-    places = Places(arguments.work, arguments.models, arguments.server)
+    places = Places(arguments.work, arguments.models, arguments.server, tls_of(arguments))
     runs: list[ModelRun] = []
     for config in configs:
         with epochs(config.model, quiet=arguments.json) as progress:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 from math import inf
 
+from serving.commands.arguments import tls_of
 from serving.verbs import UserError
 from training.commands.erasures_argument import erased_by
 from training.commands.progress import epochs
@@ -53,7 +54,7 @@ def run_incremental(arguments: argparse.Namespace, configs: Sequence[RunConfig])
 
 def _step(arguments: argparse.Namespace, config: RunConfig) -> bool:
     """Takes one step of a model; whether nothing went wrong."""
-    places = Places(arguments.work, arguments.models, arguments.server)
+    places = Places(arguments.work, arguments.models, arguments.server, tls_of(arguments))
     since = arguments.since / config.model if arguments.since else None
     with epochs(config.model, quiet=arguments.json) as progress:
         step = go_on(config, arguments.samples, places, since, progress, arguments.most_drift, erased_by(arguments))
