@@ -13,22 +13,25 @@ import pytest
 from feature_service.settings import Settings, load
 from tests.k8s.flows import Flow, flows, stopped
 from tests.k8s.manifests import ROOT, Object, Pod, named, of_kind, pod_of, pods
+from tests.k8s.pod_rules import PROBES
 
 PROGRAMS = ("feature_service", "serving", "training")
 
 OF_THE_STOCK_SERVER = {"--enable_profiler", "--num_load_threads", "--grpc_channel_arguments"}
 """Flags of `tensorflow_model_server` that the embedded server does without."""
 
-BROUGHT = {("secret", "redis"), ("secret", "kafka"), ("configMap", "flink-layout")}
+BROUGHT = {("secret", "redis"), ("secret", "kafka"), ("secret", "tokens"), ("configMap", "flink-layout")}
 """What is there before the manifests are applied; k8s/README.md says how it is made."""
 
 
 def verbs(objects: Sequence[Object]) -> Iterator[tuple[Pod, str, list[str]]]:
-    """Each container that runs one of our programs, with the program and its arguments."""
+    """Each command of one of our programs, of a container or a probe, with the program and its arguments."""
     for pod in pods(objects):
         for container in pod.containers:
-            if container.get("command", [])[:2] == ["python", "-m"]:
-                yield pod, container["command"][2], container["args"]
+            probes = [container[probe]["exec"]["command"] for probe in PROBES if "exec" in container.get(probe, ())]
+            for command in (container.get("command", []) + container.get("args", []), *probes):
+                if command[:2] == ["python", "-m"]:
+                    yield pod, command[2], command[3:]
 
 
 def test_every_argument_is_one_of_its_verb(rendered: list[Object]) -> None:
@@ -117,6 +120,7 @@ def test_every_path_of_an_argument_lies_on_a_volume_that_is_there(rendered: list
 
 def test_every_volume_is_of_something_that_is_there_or_is_brought(rendered: list[Object]) -> None:
     here = {("configMap", each["metadata"]["name"]) for each in of_kind(rendered, "ConfigMap")}
+    here |= {("secret", each["spec"]["secretName"]) for each in of_kind(rendered, "Certificate")}
     claims = {each["metadata"]["name"] for each in of_kind(rendered, "PersistentVolumeClaim")}
     for pod in pods(rendered):
         for volume in pod.spec.get("volumes", ()):

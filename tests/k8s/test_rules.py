@@ -54,7 +54,7 @@ BREAKS: list[Change] = [
         "every_port_is_probed_and_no_probe_asks_anothers_question",
         *MODEL_SERVER,
         (*FIRST, "livenessProbe"),
-        {"grpc": {"port": 8500}, "periodSeconds": 60},
+        {"httpGet": {"path": "/v1/models/two_tower", "port": 8501}, "periodSeconds": 60},
     ),
     (
         "every_port_is_probed_and_no_probe_asks_anothers_question",

@@ -14,6 +14,8 @@ OLDEST = "1.32"
 """The oldest Kubernetes that the manifests are checked against; `preStop.sleep` needs 1.30."""
 
 CUSTOM = {
+    "Certificate": "cert-manager.io/v1",
+    "Issuer": "cert-manager.io/v1",
     "FlinkDeployment": "flink.apache.org/v1beta1",
     "PodMonitor": "monitoring.coreos.com/v1",
     "PrometheusRule": "monitoring.coreos.com/v1",
