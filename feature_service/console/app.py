@@ -1,74 +1,29 @@
-"""The console's web application: reads the question, asks the service, shows the answer or one clear line."""
+"""The console's web application: its pages, the reader's language, and the headers that guard every answer."""
 
-from dataclasses import dataclass
 from functools import partial
+from urllib.parse import urlencode
 
-import grpc
-from flask import Flask, Response, render_template, request
+from flask import Flask, Response, g, render_template, request, url_for
 from jinja2 import StrictUndefined
 from werkzeug.exceptions import HTTPException
 
+from feature_service.console import explain, live, models, status, what_if
 from feature_service.console.client import ApiError, ConsoleClient
-from feature_service.console.page import lay_out
+from feature_service.console.problems import Problem, problem_of, status_of
+from feature_service.console.streams import Streams
+from feature_service.console.texts import COOKIE, HTML_NAMES, LANGUAGES, Texts, language_of, read_texts
 
 HEADERS = {
     "Content-Security-Policy": (
-        "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; "
-        "frame-ancestors 'none'"
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     ),
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
 }
-"""Of every answer. No script runs here at all, and nothing is fetched from elsewhere."""
+"""Of every answer. Only the console's own files run and style, and nothing is fetched from elsewhere."""
 
-STATUS = {
-    grpc.StatusCode.INVALID_ARGUMENT: 400,
-    grpc.StatusCode.UNAUTHENTICATED: 401,
-    grpc.StatusCode.PERMISSION_DENIED: 403,
-    grpc.StatusCode.NOT_FOUND: 404,
-    grpc.StatusCode.RESOURCE_EXHAUSTED: 503,
-    grpc.StatusCode.DEADLINE_EXCEEDED: 504,
-}
-"""HTTP status by gRPC status; any other is a service that failed: 502."""
-
-DEFAULT_K = 10
-INT32 = range(-(2**31), 2**31)
-
-
-class QuestionError(ValueError):
-    """A question that cannot be put to the service: one line that names the field."""
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """What the form asks, as text, so that it stands in the form again whatever it is."""
-
-    user: str = ""
-    scene: str = ""
-    k: str = str(DEFAULT_K)
-
-    @property
-    def k_number(self) -> int:
-        """Length of the slate.
-
-        Raises:
-            QuestionError: It is no whole number.
-        """
-        try:
-            number = int(self.k)
-        except ValueError:
-            number = None
-        if number is None or number not in INT32:
-            raise QuestionError(f"k: expected a whole number, received {self.k[:40]!r}")
-        return number
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """Why there is no answer: a headline, and the line that says what happened."""
-
-    headline: str
-    line: str
+LANGUAGE_AGE_S = 365 * 24 * 3600
 
 
 def create_app(client: ConsoleClient) -> Flask:
@@ -82,9 +37,22 @@ def create_app(client: ConsoleClient) -> Flask:
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.add_template_filter(short)
     app.add_template_filter(percent)
-    app.add_url_rule("/", "explain", partial(_explain, client))
+    streams = Streams()
+    app.add_url_rule("/", "explain", partial(explain.show, client))
+    app.add_url_rule("/what-if", "what_if", partial(what_if.show, client))
+    app.add_url_rule("/live", "live", partial(live.show, client))
+    app.add_url_rule("/live/events", "live_events", partial(live.events, client, streams))
+    app.add_url_rule("/models", "models", partial(models.show, client))
+    app.add_url_rule("/models/<name>/rollback/<int:version>", "confirm", models.confirm)
+    app.add_url_rule(
+        "/models/<name>/rollback/<int:version>", "roll_back", partial(models.roll_back, client), methods=["POST"]
+    )
+    app.add_url_rule("/status", "status", partial(status.show, client))
     app.add_url_rule("/health", "health", _health)
     app.register_error_handler(HTTPException, _refused)
+    app.register_error_handler(ApiError, partial(_failed, client.target))
+    app.before_request(partial(_choose_language, read_texts()))
+    app.context_processor(_words)
     app.after_request(_guarded)
     return app
 
@@ -99,54 +67,43 @@ def percent(share: float) -> str:
     return f"{100 * share:.2f}%"
 
 
-def _explain(client: ConsoleClient) -> tuple[str, int]:
-    question = _question()
-    if not question.user:
-        return _show(question), 200
-    try:
-        response = client.explain(question.user, question.k_number, question.scene)
-    except QuestionError as error:
-        return _show(question, problem=Problem("This cannot be asked", str(error))), 400
-    except ApiError as error:
-        return _show(question, problem=_problem(error, client.target)), STATUS.get(error.code, 502)
-    return _show(question, explanation=lay_out(response)), 200
-
-
 def _health() -> Response:
     """That pages are answered; whether the service is up, they say themselves."""
     return Response("ok\n", mimetype="text/plain")
 
 
+def _choose_language(texts: dict[str, Texts]) -> None:
+    g.texts = texts[language_of(request)]
+
+
+def _words() -> dict[str, object]:
+    """What every template may use."""
+    other = next(language for language in LANGUAGES if language != g.texts.language)
+    return {"t": g.texts, "html_language": HTML_NAMES[g.texts.language], "in_other_language": _same_page_in(other)}
+
+
+def _same_page_in(language: str) -> str:
+    """The address of this page in another language; of a page that is sent by a form, or is none, the start page's."""
+    if request.endpoint is None or request.method != "GET":
+        return url_for("explain", lang=language)
+    values = [(key, value) for key, value in request.args.items(multi=True) if key != COOKIE]
+    return f"{url_for(request.endpoint, **(request.view_args or {}))}?{urlencode([*values, (COOKIE, language)])}"
+
+
 def _refused(error: HTTPException) -> tuple[str, int]:
     problem = Problem(error.name, error.description or "")
-    return _show(Question(), problem=problem), error.code or 500
+    return render_template("problem.html", problem=problem), error.code or 500
+
+
+def _failed(target: str, error: ApiError) -> tuple[str, int]:
+    return render_template("problem.html", problem=problem_of(error, target, g.texts)), status_of(error)
 
 
 def _guarded(response: Response) -> Response:
     response.headers.update(HEADERS)
     if request.endpoint != "static":
         response.headers["Cache-Control"] = "no-store"
+        response.headers["Vary"] = "Accept-Language, Cookie"
+    if request.args.get(COOKIE) in LANGUAGES:
+        response.set_cookie(COOKIE, request.args[COOKIE], max_age=LANGUAGE_AGE_S, httponly=True, samesite="Lax")
     return response
-
-
-def _question() -> Question:
-    values = request.args
-    return Question(
-        user=values.get("user", "").strip(),
-        scene=values.get("scene", "").strip(),
-        k=values.get("k", "").strip() or str(DEFAULT_K),
-    )
-
-
-def _show(question: Question, **parts: object) -> str:
-    return render_template("explain.html", question=question, **{"problem": None, "explanation": None, **parts})
-
-
-def _problem(error: ApiError, target: str) -> Problem:
-    if error.code == grpc.StatusCode.INVALID_ARGUMENT:
-        return Problem("The service refused the question", str(error))
-    if error.code == grpc.StatusCode.DEADLINE_EXCEEDED:
-        return Problem("The service was too slow", f"The feature service at {target} did not answer in time.")
-    if error.code == grpc.StatusCode.UNAVAILABLE:
-        return Problem("The service is away", f"The feature service at {target} cannot be reached.")
-    return Problem("The service failed", f"The feature service at {target} answered {error.code.name}: {error}")

@@ -1,13 +1,18 @@
 """A blocking client of the feature service, for pages that are made on a thread each."""
 
 import json
+from collections.abc import Callable
+from typing import TypeVar
 
 import grpc
+from google.protobuf.message import Message
 
 from feature_service.client import RETRIES
 from protos.onair.v1 import recommendation_pb2 as pb
 from protos.onair.v1 import recommendation_pb2_grpc as pb_grpc
 from serving.credentials import PLAIN, Credentials
+
+Answer = TypeVar("Answer")
 
 RECONNECT_MS = 1_000
 """A reader who reloads the page should find a service that came back; gRPC's own back-off grows to two minutes."""
@@ -58,9 +63,35 @@ class ConsoleClient:
         Raises:
             ApiError: The service refused the question (INVALID_ARGUMENT names the field), was late or is away.
         """
-        request = pb.RecommendRequest(user_id=user_id, k=k, scene=scene)
+        return self._ask(self._stub.Explain, pb.RecommendRequest(user_id=user_id, k=k, scene=scene))
+
+    def what_if(self, request: pb.WhatIfRequest) -> pb.ExplainResponse:
+        """The slate that something else would make.
+
+        Raises:
+            ApiError: As of `explain`, and so below.
+        """
+        return self._ask(self._stub.WhatIf, request)
+
+    def live(self, request: pb.ListLiveRoomsRequest) -> pb.ListLiveRoomsResponse:
+        """A part of the rooms on air."""
+        return self._ask(self._stub.ListLiveRooms, request)
+
+    def status(self) -> pb.GetStatusResponse:
+        """How the service does."""
+        return self._ask(self._stub.GetStatus, pb.GetStatusRequest())
+
+    def versions(self) -> pb.ListModelVersionsResponse:
+        """The versions of all models."""
+        return self._ask(self._stub.ListModelVersions, pb.ListModelVersionsRequest())
+
+    def roll_back(self, model: str, version: int) -> pb.RollbackResponse:
+        """Publishes an old version again."""
+        return self._ask(self._stub.Rollback, pb.RollbackRequest(model=model, version=version))
+
+    def _ask(self, method: Callable[..., Answer], request: Message) -> Answer:
         try:
-            return self._stub.Explain(request, timeout=self._timeout_s)
+            return method(request, timeout=self._timeout_s)
         except grpc.RpcError as error:
             call = error if isinstance(error, grpc.Call) else None
             if call is None:

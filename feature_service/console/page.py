@@ -92,10 +92,11 @@ class Explanation:
         rooms: The slate.
         heads: The colour of each head that adds to a score.
         channels: Rooms found by channel, most first.
-        funnel: Rooms left after each step.
+        funnel: Rooms left after each step, by the names of the texts `funnel`.
         stages: The waterfall.
         dropped: By filter, in the order of their names.
         next_in_line: The best ranked rooms that are not in the slate.
+        rung: How much was done for it, as the API names it; empty = an older service does not say.
         total_ms: From arrival to the end of the last stage, milliseconds.
         now: The service's clock.
     """
@@ -109,6 +110,7 @@ class Explanation:
     stages: tuple[Stage, ...]
     dropped: tuple[Dropped, ...]
     next_in_line: tuple[pb.CandidateTrace, ...]
+    rung: str
     total_ms: float
     now: datetime
 
@@ -128,6 +130,7 @@ def lay_out(response: pb.ExplainResponse) -> Explanation:
         stages=tuple(_stage(each, total_ms) for each in trace.stages),
         dropped=_dropped(trace),
         next_in_line=_next_in_line(trace),
+        rung=pb.Rung.Name(answer.rung) if answer.rung else "",
         total_ms=total_ms,
         now=datetime.fromtimestamp(answer.now_ms / 1000, UTC),
     )
@@ -187,9 +190,9 @@ def _funnel(answer: pb.RecommendResponse, trace: pb.Trace) -> tuple[Count, ...]:
         [
             ("recalled", sum(trace.retrieved.values())),
             ("merged", len(candidates)),
-            ("passed the filters", sum(not each.dropped_by for each in candidates)),
-            ("ranked" if trace.ranker else "in recall order", sum(each.rank_position >= 0 for each in candidates)),
-            ("in the slate", len(answer.rooms)),
+            ("passed", sum(not each.dropped_by for each in candidates)),
+            ("ranked" if trace.ranker else "recall_order", sum(each.rank_position >= 0 for each in candidates)),
+            ("slate", len(answer.rooms)),
         ]
     )
 

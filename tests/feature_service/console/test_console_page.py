@@ -50,7 +50,7 @@ def test_stages_stand_in_the_waterfall_where_they_ran() -> None:
 
 def test_the_funnel_counts_the_rooms_left_after_each_step() -> None:
     counts = {each.name: each.count for each in lay_out(two_rooms()).funnel}
-    assert counts == {"recalled": 5, "merged": 4, "passed the filters": 3, "ranked": 3, "in the slate": 2}
+    assert counts == {"recalled": 5, "merged": 4, "passed": 3, "ranked": 3, "slate": 2}
 
 
 def test_channels_stand_by_yield() -> None:
