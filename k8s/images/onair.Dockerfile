@@ -33,6 +33,8 @@ RUN python -m venv --without-pip /opt/onair && \
 # The feature service and the console: no TensorFlow.
 FROM ${BASE} AS feature-service
 COPY --from=service-environment /opt/onair /opt/onair
+# A volume of Docker's that is mounted there belongs to who owns the folder.
+RUN install --directory --owner=10001 --group=10001 /data
 # Modules were compiled above, for the root is read-only when it runs; logs appear as they are written.
 ENV PATH=/opt/onair/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
 USER 10001:10001
