@@ -79,7 +79,8 @@ def token_file(path: Path, token: str) -> Credentials:
 
 @asynccontextmanager
 async def channel(target: str, credentials: Credentials = PLAIN) -> AsyncGenerator[grpc.aio.Channel]:
-    async with credentials.aio_channel(target, ()) as opened:
+    """A channel with a connection of its own."""
+    async with credentials.aio_channel(target, (("grpc.use_local_subchannel_pool", 1),)) as opened:
         yield opened
 
 
