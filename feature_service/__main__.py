@@ -13,6 +13,7 @@ VERBS = {
     "report": Verb("feature_service.commands.report", "report events, JSON lines from standard input"),
     "rebuild": Verb("feature_service.commands.rebuild", "make the store again from the log"),
     "token": Verb("feature_service.commands.token", "make a bearer token, and its entry for the tokens file"),
+    "audit": Verb("feature_service.commands.audit", "show who looked at what is known of users"),
     "console": Verb("feature_service.commands.console", "serve the console, web pages that explain answers"),
 }
 
