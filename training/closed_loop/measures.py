@@ -70,6 +70,22 @@ def values_of(outcomes: Outcomes, since_ms: int) -> dict[str, Floats]:
     }
 
 
+def compare_measures(
+    names: Sequence[str],
+    arm: Ints,
+    values: Mapping[str, Floats],
+    before: Mapping[str, Floats],
+    *,
+    baseline: str,
+    bound: str,
+) -> dict[str, dict[str, ArmMeasure]]:
+    """Compares the arms in each measure; arguments as of `compare_arms`, by measure."""
+    return {
+        measure: compare_arms(names, arm, values[measure], before[measure], baseline=baseline, bound=bound)
+        for measure in MEASURES
+    }
+
+
 def compare_arms(
     names: Sequence[str], arm: Ints, values: Floats, before: Floats, *, baseline: str, bound: str
 ) -> dict[str, ArmMeasure]:

@@ -20,6 +20,7 @@ import asyncio
 import json
 from collections.abc import Callable
 from dataclasses import asdict, fields, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -32,7 +33,7 @@ from serving.verbs import UserError
 from training.closed_loop.history import History, assign, fresh_service_data, live_through, loop_world
 from training.closed_loop.hourly import ARM, HourlyRanker, served_name, with_hourly_arm
 from training.closed_loop.loop import Loop, Outcomes
-from training.closed_loop.measures import MEASURES, ArmMeasure, Comparison, compare_arms, values_of
+from training.closed_loop.measures import MEASURES, ArmMeasure, Comparison, compare_measures, values_of
 from training.closed_loop.policies import oracle
 from training.closed_loop.stack import Clock, served
 from training.commands.demo import verb
@@ -156,19 +157,13 @@ async def _loop(
 
             await Loop(simulation, policies, arm, outcomes).run(minutes, stack, history.popularity, after_step)
     values, before = values_of(outcomes, began_ms + minutes * 45_000), values_of(history.before, 0)
-
-    def compared(baseline: str) -> dict[str, dict[str, ArmMeasure]]:
-        return {
-            measure: compare_arms(names, arm, values[measure], before[measure], baseline=baseline, bound=ORACLE)
-            for measure in MEASURES
-        }
-
+    compared = partial(compare_measures, names, arm, values, before, bound=ORACLE)
     return Comparison(
         viewers={name: int((arm == number).sum()) for number, name in enumerate(names)},
-        measures=compared(POPULARITY),
+        measures=compared(baseline=POPULARITY),
         short=stack.short,
         degraded=stack.degraded,
-        hourly={name: arms[_HOURLY] for name, arms in compared(STACK).items()} if hourly else {},
+        hourly={name: arms[_HOURLY] for name, arms in compared(baseline=STACK).items()} if hourly else {},
         versions=tuple(hourly.versions) if hourly else (),
         refused=hourly.refused if hourly else 0,
     )
