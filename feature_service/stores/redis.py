@@ -142,9 +142,9 @@ class RedisStore:
         Once a change in the stream names one of them, the stream begins anew: whoever has not read it takes a snapshot.
         """
         with self._server.working() as client:
-            save_erasures(client, self._keys, erasures)
             if names_any(client, self._keys, {each.key for each in erasures}):
                 client.delete(self._keys.changes)
+            save_erasures(client, self._keys, erasures)
 
     def clear(self) -> None:
         """Forgets everything: the store then stands at the log's begin."""

@@ -1,37 +1,54 @@
-"""Take users who were erased out of sample sets that are one whole, as `replay` and `join` write them.
+r"""Take users who were erased out of sample sets that are one whole, and remove the training runs that know them.
 
-Samples by the hour need no verb of their own: `worker` and `commit` take erased users out of what they write, and
-`land` out of what it puts down. A set is written anew beside, a shard at a time, and then put in its place.
+A set, as `replay` and `join` write it, is written anew beside, a shard at a time, and then put in its place. Nobody can
+go on from a run that is removed; train it anew. All else needs no verb of its own: `worker`, `commit` and `land` take
+erased users out of what they write, `run --incremental` out of its steps, and with each new version `run` and `publish`
+remove those, but the newest two, that know them.
 
 Examples:
   python -m training erase --erasures run/service/erasures.jsonl --samples run/samples --samples run/served
-  python -m training erase --erasures run/service/erasures.jsonl --samples s3://bucket/samples --every 3600
+  python -m training erase --erasures run/service/erasures.jsonl --samples s3://bucket/samples --runs run/daily \
+    --every 3600
 """
 
 import argparse
 import sys
 
 from serving.commands.arguments import positive
+from serving.verbs import UserError
 from training.commands.erasures_argument import add_erasures, erased_by
 from training.commands.repeating import repeat
 from training.data.sample_erasing import erase_from_set
+from training.held_keys import remove_runs
+from training.storage import place
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the arguments."""
     add_erasures(parser, "who is to go", required=True)
-    parser.add_argument("--samples", action="append", required=True, metavar="URI", help="a set; may be repeated")
+    parser.add_argument("--samples", action="append", default=[], metavar="URI", help="a set; may be repeated")
+    parser.add_argument(
+        "--runs", type=place, action="append", default=[], metavar="FOLDER", help="of runs; may be repeated"
+    )
     parser.add_argument("--every", type=positive, metavar="S", help="look again so often; default: look once")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Erases."""
+    """Erases.
+
+    Raises:
+        UserError: It has nothing to look at.
+    """
+    if not arguments.samples and not arguments.runs:
+        raise UserError("expected --samples, --runs or both, received neither")
 
     def look() -> None:
         erased = erased_by(arguments)
         for uri in arguments.samples:
             became = "written anew" if erase_from_set(uri, erased) else "tells of nobody who was erased"
             sys.stdout.write(f"{uri}: {became}\n")
-            sys.stdout.flush()
+        for folder in arguments.runs:
+            sys.stdout.writelines(f"{run}: removed\n" for run in remove_runs(folder, erased.keys))
+        sys.stdout.flush()
 
     return repeat(look, arguments.every, "erase")

@@ -16,6 +16,7 @@ from pathlib import Path
 from serving.commands.arguments import add_tls, tls_of
 from serving.manifest import Provenance
 from serving.verbs import UserError
+from training.commands.erasures_argument import add_erasures, erased_by
 from training.commands.local_paths import local_paths
 from training.publish import KEEP, TIMEOUT_S, Published, publish
 from training.revision import git_revision
@@ -26,6 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the arguments."""
     parser.add_argument("--saved-model", type=place, required=True, help="folder of the SavedModel")
     add_target(parser)
+    add_erasures(parser, "remove versions, but the newest two, that know whom it names")
     parser.add_argument("--metrics", type=place, help="JSON file of numbers by name, for the manifest")
     parser.add_argument("--catalogue", default="", help="fingerprint of the feature catalogue, for the manifest")
     parser.add_argument("--data-from-ms", type=int, default=0, help="start of the training data, for the manifest")
@@ -62,6 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
         keep=arguments.keep,
         servers=arguments.server,
         timeout_s=arguments.timeout,
+        erased=erased_by(arguments),
         credentials=tls_of(arguments),
     )
     return tell(published, as_json=arguments.json)
