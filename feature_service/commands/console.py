@@ -1,9 +1,11 @@
 """Serve the console: a web page that explains what a running service recommends to a user, and why.
 
 It shows what people watch and asks for no password, so it listens on this machine alone unless --host says otherwise.
+With --tls-client-ca only browsers that show a certificate reach it, and through it what its token may.
 
-Example:
+Examples:
   python -m feature_service console --address 127.0.0.1:8600 --port 8080
+  python -m feature_service console --address onair:8600 --tls-ca ca.pem --token-file console.token
 """
 
 import argparse

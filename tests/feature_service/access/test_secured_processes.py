@@ -2,6 +2,7 @@
 
 import html
 import signal
+import socket
 import ssl
 import subprocess
 import sys
@@ -83,7 +84,10 @@ def test_the_console_speaks_tls_and_calls_the_service_by_it(secured: Secured) ->
             with pytest.raises(urllib.error.URLError, match="CERTIFICATE_VERIFY_FAILED"):
                 urllib.request.urlopen(address, timeout=30)  # noqa: S310
             trusting = ssl.create_default_context(cafile=secured.authority.certificate)
-            with urllib.request.urlopen(f"{address}?user={USER}", timeout=30, context=trusting) as page:  # noqa: S310
+            with (
+                socket.create_connection(("127.0.0.1", int(address.rstrip("/").rpartition(":")[2]))),  # Says nothing.
+                urllib.request.urlopen(f"{address}?user={USER}", timeout=30, context=trusting) as page,  # noqa: S310
+            ):
                 assert TITLE in html.unescape(page.read().decode())
         finally:
             process.send_signal(signal.SIGTERM)
