@@ -11,7 +11,7 @@ from pathlib import Path
 from feature_service.assembly import SERVED_FOLDER, assemble, check, running
 from feature_service.checkpoints import Checkpoints
 from feature_service.clock import NowMs, clock_from, wall_clock
-from feature_service.erasures import Erasures
+from feature_service.erasures import ERASURES_FILE, Erasures
 from feature_service.features.catalog import Catalog, build_catalog
 from feature_service.features.duplicates import Duplicates
 from feature_service.features.state import State
@@ -32,7 +32,6 @@ from feature_service.writer import Writer
 from serving.client import unwatched
 from serving.credentials import PLAIN, Credentials
 
-ERASURES_FILE = "erasures.jsonl"
 SWEEP_S = 60.0
 
 log = logging.getLogger(__name__)

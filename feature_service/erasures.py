@@ -12,6 +12,9 @@ from feature_service.features.schema import key_of
 from feature_service.log.protocol import LogError
 from feature_service.log.record_log import sync_folder
 
+ERASURES_FILE = "erasures.jsonl"
+"""Of a service's data folder."""
+
 SETTLED_MS = 2 * MAX_LATENESS_MS
 """So long after an erasure the logs are rewritten: nobody looks for duplicates among such old events any more."""
 

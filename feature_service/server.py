@@ -36,6 +36,9 @@ from serving.errors import DeadlineExceededError, ModelNotFoundError, ServerUnav
 
 SERVICE = "onair.v1.RecommendationService"
 
+UNIX = "unix:"
+"""Begins addresses that are sockets of this machine."""
+
 Answer = TypeVar("Answer")
 RpcContext = grpc.aio.ServicerContext[Any, Any]
 
@@ -46,7 +49,6 @@ MAX_DETAIL = 500
 """Characters of an error: longer ones, quoting the request, would not fit into the headers that carry them."""
 
 _OPTIONS = (
-    ("grpc.so_reuseport", 0),
     ("grpc.max_receive_message_length", MAX_REQUEST_BYTES),
     ("grpc.max_concurrent_streams", 1_000),  # Of one connection: callers that would send more wait.
     ("grpc.max_connection_age_ms", 600_000),  # So that callers find new replicas;
@@ -183,14 +185,18 @@ async def start_server(
     *,
     credentials: grpc.ServerCredentials | None = None,
     interceptors: Sequence[grpc.aio.ServerInterceptor] = (),
-) -> tuple[grpc.aio.Server, int]:
+    shared: bool = False,
+    first: bool = True,
+) -> tuple[Server, int]:
     """Starts the server with health and reflection.
 
     Args:
         service: What it serves.
-        address: `host:port`; port 0 takes a free one.
+        address: `host:port`, port 0 takes a free one; or `unix:path`.
         credentials: By which callers reach it; None = in plain text.
         interceptors: See each call, the first one first.
+        shared: Whether several processes listen on the port, and the system spreads connections over them.
+        first: Whether this is the first of them, which the port has to be free for.
 
     Returns:
         The running server, and its port.
@@ -198,8 +204,12 @@ async def start_server(
     Raises:
         BindError: The address is in use, or is none of this machine.
     """
-    _require_free(address)
-    server = grpc.aio.server(interceptors=[CountingInterceptor(service.recent), *interceptors], options=_OPTIONS)
+    if first and not address.startswith(UNIX):
+        _require_free(address)
+    server = grpc.aio.server(
+        interceptors=[CountingInterceptor(service.recent), *interceptors],
+        options=[*_OPTIONS, ("grpc.so_reuseport", int(shared))],
+    )
     pb_grpc.add_RecommendationServiceServicer_to_server(RecommendationServicer(service), server)
     health = health_aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(health, server)

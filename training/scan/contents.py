@@ -21,7 +21,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from feature_service.boot import ERASURES_FILE
+from feature_service.erasures import ERASURES_FILE
 from feature_service.log.codec import EVENTS, Codec
 from feature_service.log.segment import decode
 from feature_service.served.slate import SLATES
