@@ -24,6 +24,10 @@ BROUGHT = {("secret", "redis"), ("secret", "kafka"), ("secret", "tokens"), ("con
 """What is there before the manifests are applied; k8s/README.md says how it is made."""
 
 
+OF_THE_WRITER = ("log", "models", "retention")
+"""Settings of what replicas do not have."""
+
+
 def verbs(objects: Sequence[Object]) -> Iterator[tuple[Pod, str, list[str]]]:
     """Each command of one of our programs, of a container or a probe, with the program and its arguments."""
     for pod in pods(objects):
@@ -32,6 +36,8 @@ def verbs(objects: Sequence[Object]) -> Iterator[tuple[Pod, str, list[str]]]:
             for command in (container.get("command", []) + container.get("args", []), *probes):
                 if command[:2] == ["python", "-m"]:
                     yield pod, command[2], command[3:]
+                elif command[:2] == ["sh", "-c"] and (started := re.search(r'python -m (\w+) "\$@"', command[2])):
+                    yield pod, started[1], command[4:]
 
 
 def test_every_argument_is_one_of_its_verb(rendered: list[Object]) -> None:
@@ -92,7 +98,7 @@ def test_every_file_of_settings_is_understood(rendered: list[Object], tmp_path: 
 def test_replicas_have_the_writers_settings_but_for_what_only_it_does(production: list[Object], tmp_path: Path) -> None:
     writer, replica = (_tables(production, name) for name in ("settings.toml", "replica.toml"))
     assert replica.pop("served") == {"share": 0.0}
-    assert {name: table for name, table in writer.items() if name not in ("log", "retention")} == replica
+    assert {name: table for name, table in writer.items() if name not in OF_THE_WRITER} == replica
     assert settings_of(production, "replica.toml", tmp_path).store.address == "redis://redis:6379/0"
 
 
