@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from feature_service.client import FeatureServiceClient
 from feature_service.features.events import Event
 from feature_service.features.view import Context
 from feature_service.server import start_server
+from feature_service.settings import Settings
 from protos.onair.v1 import recommendation_pb2 as pb
 from training.closed_loop.policies import best
 from training.data.simulation.crowd import Asking
@@ -122,10 +124,15 @@ async def served(
         LogError: The data folder's log is corrupt or another writer's.
         StoreError: The data folder's store cannot be read.
     """
-    async with booted(settings.load(settings_file), data, [model_server], now_ms=clock) as service:
+    async with booted(_whole(settings.load(settings_file)), data, [model_server], now_ms=clock) as service:
         server, port = await start_server(service, "127.0.0.1:0")
         try:
             async with FeatureServiceClient(f"127.0.0.1:{port}", PATIENCE_S) as client:
                 yield Stack(client, clock, room_ids, service.rollout.follow)
         finally:
             await server.stop(None)
+
+
+def _whole(given: Settings) -> Settings:
+    """The settings of a service that answers in full however many ask at once: here time stands still meanwhile."""
+    return replace(given, overload=replace(given.overload, least_in_flight=given.overload.most_in_flight))
