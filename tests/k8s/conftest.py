@@ -8,6 +8,8 @@ NEEDS = {
     "autoscaling": ["redis"],
     "worker": ["training"],
     "flink": ["training", "kafka"],
+    "object-store": ["training"],
+    "network-policy/object-store": ["training", "object-store", "network-policy"],
     "network-policy/redis": ["redis", "network-policy"],
     "network-policy/kafka": ["kafka", "network-policy"],
     "network-policy/flink": ["training", "kafka", "flink", "network-policy"],

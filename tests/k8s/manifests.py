@@ -102,6 +102,10 @@ def pod_of(objects: Sequence[Object], kind: str, name: str) -> Pod:
 
 
 def selects(selector: Object, labels: dict[str, str]) -> bool:
-    """Whether a selector of labels alone selects a pod."""
-    assert set(selector) <= {"matchLabels"}, selector
-    return selector.get("matchLabels", {}).items() <= labels.items()
+    """Whether a selector selects a pod."""
+    assert set(selector) <= {"matchLabels", "matchExpressions"}, selector
+    among = selector.get("matchExpressions", ())
+    assert all(each["operator"] == "In" for each in among), selector
+    return selector.get("matchLabels", {}).items() <= labels.items() and all(
+        labels.get(each["key"]) in each["values"] for each in among
+    )

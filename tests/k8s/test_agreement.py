@@ -20,7 +20,13 @@ PROGRAMS = ("feature_service", "serving", "training")
 OF_THE_STOCK_SERVER = {"--enable_profiler", "--num_load_threads", "--grpc_channel_arguments"}
 """Flags of `tensorflow_model_server` that the embedded server does without."""
 
-BROUGHT = {("secret", "redis"), ("secret", "kafka"), ("secret", "tokens"), ("configMap", "flink-layout")}
+BROUGHT = {
+    ("secret", "redis"),
+    ("secret", "kafka"),
+    ("secret", "tokens"),
+    ("secret", "object-store"),
+    ("configMap", "flink-layout"),
+}
 """What is there before the manifests are applied; k8s/README.md says how it is made."""
 
 

@@ -154,6 +154,15 @@ def test_the_rule_holds(overlay: tuple[str, list[Object]], rule: Rule) -> None:
     assert list(rule(objects)) == []
 
 
+def test_components_keep_the_rules_without_an_overlay_too(rendered: list[Object]) -> None:
+    of_overlays = (
+        workload_rules.every_pod_is_isolated_and_every_policy_isolates_one,
+        pod_rules.every_image_is_pulled_anew,
+    )
+    for rule in ALL:
+        assert rule in of_overlays or list(rule(rendered)) == [], rule.__name__
+
+
 @pytest.mark.parametrize(
     ("rule", "kind", "name", "place", "value"), BREAKS, ids=[f"{each[0]}-{each[3][-1]}" for each in BREAKS]
 )
