@@ -60,6 +60,6 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _lines(scan: Scan) -> list[str]:
     told = [f"found  {each.place}: the {each.what}" for each in scan.found]
-    told += [f"kept  {each.place}: the key, which keeps the user out" for each in scan.kept]
+    told += [f"kept  {each.place}: the key alone, which stays" for each in scan.kept]
     told += [f"not looked into  {each.place}: {each.what}" for each in scan.closed]
     return [*told, f"{scan.looked_into} files and values looked into: found in {len(scan.found)}"]

@@ -21,6 +21,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from feature_service.access.audit import AUDIT_FILE, user_key
 from feature_service.erasures import ERASURES_FILE
 from feature_service.log.codec import EVENTS, Codec
 from feature_service.log.segment import decode
@@ -30,7 +31,7 @@ from training.scan.marks import ID, KEY, Marks
 from training.streaming.flink.plan import SUFFIX
 
 KEPT = "kept"
-"""The key among the erasures, which keeps the user out for good."""
+"""The key for good: among the erasures it keeps the user out, in an audit file it tells who looked at the user."""
 
 _UNPACKED: Mapping[bytes, Callable[[bytes], bytes]] = MappingProxyType(
     {b"\x1f\x8b": gzip.decompress, b"BZh": bz2.decompress, b"\xfd7zXZ\x00": lzma.decompress}
@@ -76,6 +77,8 @@ def look_into(marks: Marks, name: str, data: bytes) -> set[str]:
                 return look_into(marks, name, unpacked(data))
         if name == ERASURES_FILE:
             return _in_erasures(marks, data)
+        if name == AUDIT_FILE:
+            return _in_audit(marks, data)
         return _reader_of(name, data)(marks, data)
     except (
         pa.ArrowException,
@@ -122,6 +125,11 @@ def _in_erasures(marks: Marks, data: bytes) -> set[str]:
         if held["key"] == marks.key:
             found |= {KEPT, *({ID} if held["user_id"] else ())}
     return found
+
+
+def _in_audit(marks: Marks, data: bytes) -> set[str]:
+    """The key stays in lines that say who looked at the user; it is written in hexadecimal digits there."""
+    return marks.in_bytes(data) | ({KEPT} if user_key(marks.user_id).encode() in data else set())
 
 
 def _in_parquet(marks: Marks, data: bytes) -> set[str]:

@@ -37,7 +37,7 @@ class Scan:
     Attributes:
         looked_into: Files and values.
         found: Where the user stands.
-        kept: Where the key stands for good, so that the user stays out.
+        kept: Where the key stands for good: so that the user stays out, or to tell who looked at the user.
         closed: What could not be looked into, and why.
     """
 

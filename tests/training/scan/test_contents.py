@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from feature_service.access.audit import user_key
 from feature_service.features.events import Event, EventKind
 from feature_service.features.schema import key_of
 from feature_service.log.codec import EVENTS
@@ -107,6 +108,13 @@ def test_the_key_among_the_erasures_is_kept_and_the_id_is_not() -> None:
     assert look_into(MARKS, "erasures.jsonl", "\n".join(lines).encode()) == {KEPT}
     assert look_into(MARKS, "erasures.jsonl", json.dumps({**erasure, "user_id": USER}).encode()) == {KEPT, ID}
     assert look_into(MARKS, "erasures.jsonl", json.dumps(other).encode()) == set()
+
+
+def test_the_key_in_an_audit_file_is_kept_and_the_id_is_not() -> None:
+    line = json.dumps({"caller": "console", "method": "Explain", "user": user_key(USER)})
+    assert look_into(MARKS, "audit.jsonl", line.encode()) == {KEPT}
+    assert look_into(MARKS, "audit.jsonl", line.replace("console", USER).encode()) == {KEPT, ID}
+    assert look_into(MARKS, "audit.jsonl", line.replace(user_key(USER), user_key("other")).encode()) == set()
 
 
 def test_what_follows_a_torn_record_is_looked_into_too() -> None:

@@ -36,7 +36,7 @@ def test_each_file_is_told_by_its_path_and_what_it_holds(tmp_path: Path, capsys:
     assert main(["scan", "--user", USER, str(tmp_path)]) == 1
     assert capsys.readouterr().out.splitlines() == [
         f"found  {tmp_path}/a/.hidden: the id, key",
-        f"kept  {tmp_path}/erasures.jsonl: the key, which keeps the user out",
+        f"kept  {tmp_path}/erasures.jsonl: the key alone, which stays",
         f"not looked into  {tmp_path}/b.png: PNG",
         "3 files and values looked into: found in 1",
     ]
