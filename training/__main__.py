@@ -15,7 +15,7 @@ VERBS = {
     "land": Verb("training.commands.land", "put a service's local logs down for a Flink job"),
     "commit": Verb("training.commands.commit", "make samples of what a Flink job has put down"),
     "erase": Verb(
-        "training.commands.erase", "take erased users out of whole sample sets, and remove runs that know them"
+        "training.commands.erase", "take erased users out of whole sample sets and logs, and remove runs that know them"
     ),
     "scan": Verb("training.commands.scan", "look for a user in all that a service and its training keep"),
     "skew": Verb("training.commands.skew", "compare what a service served with a replay of its log"),

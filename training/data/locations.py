@@ -83,6 +83,13 @@ def reachable(uri: str | Path) -> Iterator[None]:
         raise DataError(f"{uri}: {first_line(error)}") from error
 
 
+def take_place(filesystem: fs.FileSystem, finished: str, path: str) -> None:
+    """Puts a finished file in the place of another one; locally in one step, elsewhere none is there for a moment."""
+    if not isinstance(filesystem, fs.LocalFileSystem):  # HDFS renames to no name that is taken.
+        filesystem.delete_file(path)
+    filesystem.move(finished, path)
+
+
 def first_line(error: BaseException) -> str:
     """The first line of an error's message, for one-line reports."""
     text = str(error).strip().replace("\\n", "\n")  # HDFS quotes the stack of its Java error.

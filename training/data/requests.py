@@ -42,7 +42,7 @@ def with_slates(events: Iterable[Event], counts: Counts) -> Iterator[tuple[Event
     A slate is what one user saw of one request (without a request id: at one time). The features of a slate must be as
     of its request, but impressions come one by one while the viewer scrolls, and the enter of the first may come
     before the second. So a slate comes with the first event of its request, whatever its kind. Memory holds the events
-    of `SPAN_MS` and the ids of two hours.
+    of `SPAN_MS` and the ids of two hours. What was nobody's, as the viewer has been erased, is no slate.
 
     Args:
         events: In order of `order_ms`.
@@ -63,7 +63,7 @@ def with_slates(events: Iterable[Event], counts: Counts) -> Iterator[tuple[Event
             yield earlier, slates.pop(_request(earlier), None)
         if is_late(event):
             counts.late += 1
-        elif event.kind is EventKind.IMPRESSION:
+        elif event.kind is EventKind.IMPRESSION and event.user_id:
             slates.setdefault(_request(event), []).append((position, event))
         waiting.append((now_ms, event))
     for _, event in waiting:

@@ -76,7 +76,7 @@ def write_log(uri: str | Path, events: Iterable[Event], *, rows_per_file: int = 
         head = list(islice(part, ROWS_PER_GROUP))
         if not head:
             break
-        _write_shard(filesystem, f"{folder}/part-{files:05d}.parquet", head, part)
+        write_shard(filesystem, f"{folder}/part-{files:05d}.parquet", part, head)
         files += 1
     return Written(ordered.count, files, ordered.first_ms, ordered.last_ms)
 
@@ -171,16 +171,25 @@ def _refuse_existing(filesystem: fs.FileSystem, folder: str, uri: str | Path) ->
             raise DataError(f"{uri}: expected a folder without a log, found Parquet files in it")
 
 
-def _write_shard(filesystem: fs.FileSystem, path: str, head: list[Event], rest: Iterator[Event]) -> None:
+def write_shard(filesystem: fs.FileSystem, path: str, events: Iterator[Event], head: Sequence[Event] = ()) -> None:
+    """Writes events into a shard that appears under its name when it is whole, holding one row group in memory.
+
+    Args:
+        filesystem: Where it is.
+        path: Of the shard.
+        events: All of them; they must fit in one file.
+        head: Those before them, if some have been taken off.
+    """
     folder, name = path.rsplit("/", 1)
     unfinished = f"{folder}/_{name}"
     with (
         filesystem.open_output_stream(unfinished) as file,
         pq.ParquetWriter(file, SCHEMA, compression="zstd", use_dictionary=_DICTIONARY) as writer,
     ):
-        while head:
-            writer.write_table(to_table(head), row_group_size=ROWS_PER_GROUP)
-            head = list(islice(rest, ROWS_PER_GROUP))
+        group = list(head) or list(islice(events, ROWS_PER_GROUP))
+        while group:
+            writer.write_table(to_table(group), row_group_size=ROWS_PER_GROUP)
+            group = list(islice(events, ROWS_PER_GROUP))
     filesystem.move(unfinished, path)
 
 

@@ -12,7 +12,7 @@ from feature_service.served.retention import anonymous_slate
 from feature_service.served.slate import SLATES
 from training.data.erased import NOBODY, Erased
 from training.data.hours import HOUR_MS
-from training.data.locations import locate, reachable
+from training.data.locations import locate, reachable, take_place
 from training.data.sources import order_ms
 from training.streaming.erasing import erase_users
 from training.streaming.flink.landing import EVENTS_FOLDER, line_of, record_of
@@ -92,20 +92,12 @@ def _rewrite(uri: str, changed: Callable[[str], str]) -> int:
                 before = file.read().decode().splitlines()
             after = [changed(line) for line in before]
             if after != before:
-                _exchange(filesystem, item.path, "".join(f"{line}\n" for line in after))
+                unfinished = f"{folder}/.{item.base_name}"
+                with filesystem.open_output_stream(unfinished) as file:
+                    file.write("".join(f"{line}\n" for line in after).encode())
+                take_place(filesystem, unfinished, item.path)
                 files += 1
     return files
-
-
-def _exchange(filesystem: fs.FileSystem, path: str, text: str) -> None:
-    """Puts a file in the place of another one; HDFS renames to no name that is taken."""
-    folder, _, name = path.rpartition("/")
-    unfinished = f"{folder}/.{name}"
-    with filesystem.open_output_stream(unfinished) as file:
-        file.write(text.encode())
-    if not isinstance(filesystem, fs.LocalFileSystem):
-        filesystem.delete_file(path)
-    filesystem.move(unfinished, path)
 
 
 def _event_without(line: str, erased: Erased) -> str:
