@@ -10,6 +10,7 @@ import grpc.aio
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from feature_service.client import FeatureServiceClient
 from feature_service.log.protocol import LogError
 from feature_service.service import FeatureService
 from tests.feature_service.observe.observed_service import Observed, event, observed
@@ -96,6 +97,16 @@ async def test_a_caller_who_goes_away_is_counted_as_cancelled(tmp_path: Path) ->
         await asyncio.wait_for(reports.arrived.wait(), 30)
         call.cancel()
         await counted(stack, "ReportEvents", "CANCELLED")
+
+
+async def test_a_call_whose_deadline_is_over_is_told_from_one_whose_caller_went_away(tmp_path: Path) -> None:
+    async with (
+        observed(tmp_path, change=reporting_to(Reports())) as stack,
+        FeatureServiceClient(stack.target, 0.3) as hurried,
+    ):
+        with pytest.raises(grpc.aio.AioRpcError):
+            await hurried.report([event("start")])
+        await counted(stack, "ReportEvents", "DEADLINE_EXCEEDED")
 
 
 async def test_a_call_that_another_interceptor_refuses_is_counted(tmp_path: Path) -> None:
