@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 from tests.training.worlds import ENCODINGS, toy_world, visits_of
+from training.collaborative.interactions import Interactions
+from training.data.erased import Erased
 from training.data.samples import Samples
 from training.run_config import ConfigError, RunConfig, parse_config
 from training.solve import INTERACTIONS_FILE
@@ -67,6 +69,17 @@ def test_an_earlier_run_and_the_visits_since_give_what_all_visits_give(tmp_path:
     assert len(whole["streamers"]) > 8
     for name, values in whole.items():
         assert np.array_equal(since[name], values), name
+
+
+def test_an_erased_viewers_visits_in_the_earlier_run_do_not_count(tmp_path: Path) -> None:
+    solved(tmp_path / "earlier", FIRST, SECOND)
+    user = int(visits_of(FIRST).user[0])
+    assert user in Interactions.read(tmp_path / "earlier" / INTERACTIONS_FILE).user
+    given = Erased.of({user: DAY_MS - 1})
+    solved(tmp_path / "since", SECOND, LATER, since=tmp_path / "earlier", erased=given)
+    found = Interactions.read(tmp_path / "since" / INTERACTIONS_FILE)
+    assert {0, 1} <= set(found.day.tolist())
+    assert 0 not in found.day[found.user == user]
 
 
 def test_visits_of_the_validation_part_do_not_count(tmp_path: Path) -> None:

@@ -80,10 +80,14 @@ def test_parts_of_hours_that_are_over_go_and_no_revision_is_missed(logs: Service
         last += [each.hour for each in committer.commit() if each.revision == 4]
         committer.forget()
     assert last == sorted({*range(last[0], last[-1] + 1)})
-    kept = {int(line.split(" ")[0]) for path in parts.iterdir() for line in path.read_text().splitlines()}
-    assert committer.final is not None
+    final = committer.final
+    assert final is not None
+    newest = {
+        path: max(int(line.split(" ")[0]) for line in text.splitlines())
+        for path, text in zip(moments, held, strict=True)
+    }
+    assert {*parts.iterdir()} == {path for path, hour in newest.items() if hour >= final}
     assert len(list(parts.iterdir())) < len(moments) / 2
-    assert max(kept) >= committer.final
     assert Committer(str(flow.out), str(flow.out / "hours")).forget() == 0  # Another one knows of no hour that is over.
 
 
