@@ -9,7 +9,7 @@ STAMP := $(VENV)/.installed-$(PYTAG)
 CLUSTERS := .clusters
 
 .DEFAULT_GOAL := help
-.PHONY: help setup protos lint types demo test test-all clusters flink bench bench-train audit requirements clean
+.PHONY: help setup protos lint types demo console screenshots test test-all clusters flink bench bench-train audit requirements clean
 
 help:  ## Show this list.
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,6 +40,12 @@ types: setup  ## Types (pyright: strict for the online code, basic for training 
 demo: setup  ## The main job, from an event log to slates of a running stack. DATA=<event log>: on yours (FRACTIONS="0.7 0.1 0.2").
 	$(if $(filter demo,$(OUT)),rm -rf demo)
 	$(PY) -m training demo --out "$(OUT)" $(if $(DATA),--log "$(DATA)") $(if $(FRACTIONS),--fractions $(FRACTIONS))
+
+console: setup  ## Serve what `make demo` made, with its console at http://127.0.0.1:8080/, until Ctrl-C.
+	$(PY) -m training demo --out "$(OUT)" --serve
+
+screenshots: setup  ## Take the pictures of the console's pages anew; needs a Chromium.
+	ONAIR_SCREENSHOTS=docs/console $(BIN)/pytest -q tests/feature_service/console/test_console_browser.py -k pictures
 
 test: setup  ## All tests that need this machine alone, about 20 minutes on two cores.
 	$(BIN)/pytest

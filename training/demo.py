@@ -1,5 +1,6 @@
 """The demo: the main job on one machine, from an event log to slates of a running stack."""
 
+import json
 import subprocess
 import sys
 import time
@@ -100,6 +101,21 @@ def models_for(heads: Sequence[str]) -> list[str]:
     return ["two_tower", "item_cf", "mf", "neumf", *(["esmm"] if {"enter", "long_watch"} <= set(heads) else []), "mmoe"]
 
 
+def write_settings(folders: DemoFolders) -> Path:
+    """Writes the service's settings: those of the samples, and where the models are published to."""
+    path = folders.root / "settings.toml"
+    of_samples = (folders.samples / "settings.toml").read_text(encoding="utf-8")
+    path.write_text(f"{of_samples}\n[models]\nfolder = {json.dumps(str(folders.models.resolve()))}\n", encoding="utf-8")
+    return path
+
+
+def serve_console(address: str, port: int) -> None:
+    """Serves the console of a service, which says where, until it is interrupted."""
+    subprocess.run(
+        [sys.executable, "-m", "feature_service", "console", "--address", address, "--port", str(port)], check=False
+    )
+
+
 @contextmanager
 def running_stack(folders: DemoFolders, models: Sequence[str]) -> Generator[str, None, None]:
     """A model server on the demo's models, and a feature service as of the log's end on its data.
@@ -115,7 +131,7 @@ def running_stack(folders: DemoFolders, models: Sequence[str]) -> Generator[str,
     write_models_config({name: folders.models / name for name in models}, config)
     flags = {"model_config_file": config, "file_system_poll_wait_seconds": 1}
     with start_model_server(flags, log_path=folders.root / "model_server.log") as server:
-        arguments = ["--data", str(folders.service), "--settings", str(folders.samples / "settings.toml")]
+        arguments = ["--data", str(folders.service), "--settings", str(write_settings(folders))]
         arguments += ["--model-server", server.target, "--as-of", "log"]
         with _service(arguments, folders.root) as address:
             yield address

@@ -62,4 +62,5 @@ def language_of(request: Request) -> str:
     for chosen in (request.args.get(COOKIE), request.cookies.get(COOKIE)):
         if chosen in LANGUAGES:
             return chosen
-    return request.accept_languages.best_match(LANGUAGES) or LANGUAGES[0]
+    asked_for = (tag.partition("-")[0].lower() for tag in request.accept_languages.values())  # The dearest first.
+    return next((language for language in asked_for if language in LANGUAGES), LANGUAGES[0])

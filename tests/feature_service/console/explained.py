@@ -1,4 +1,4 @@
-"""A servicer that answers Explain from a table, on a real gRPC server."""
+"""A servicer that answers Explain from a table and takes note of rollbacks, on a real gRPC server."""
 
 from concurrent import futures
 from dataclasses import dataclass, field
@@ -19,11 +19,13 @@ class Servicer:
         answers: By user.
         refusal: Instead of an answer, if set.
         asked: The requests so far.
+        rollbacks: Likewise.
     """
 
     answers: dict[str, pb.ExplainResponse] = field(default_factory=dict)
     refusal: tuple[grpc.StatusCode, str] | None = None
     asked: list[pb.RecommendRequest] = field(default_factory=list)
+    rollbacks: list[pb.RollbackRequest] = field(default_factory=list)
 
     def explain(self, request: pb.RecommendRequest, context: grpc.ServicerContext) -> pb.ExplainResponse:
         """The answer for the user, or the refusal."""
@@ -31,6 +33,11 @@ class Servicer:
         if self.refusal:
             context.abort(*self.refusal)
         return self.answers[request.user_id]
+
+    def roll_back(self, request: pb.RollbackRequest, context: grpc.ServicerContext) -> pb.RollbackResponse:
+        """Version 7, each time."""
+        self.rollbacks.append(request)
+        return pb.RollbackResponse(version=7)
 
 
 def start(servicer: Servicer) -> tuple[grpc.Server, str]:
@@ -41,8 +48,13 @@ def start(servicer: Servicer) -> tuple[grpc.Server, str]:
         request_deserializer=pb.RecommendRequest.FromString,
         response_serializer=pb.ExplainResponse.SerializeToString,
     )
-    service = "onair.v1.RecommendationService"
-    server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler(service, {"Explain": explain})])
+    roll_back = grpc.unary_unary_rpc_method_handler(
+        servicer.roll_back,
+        request_deserializer=pb.RollbackRequest.FromString,
+        response_serializer=pb.RollbackResponse.SerializeToString,
+    )
+    service, methods = "onair.v1.RecommendationService", {"Explain": explain, "Rollback": roll_back}
+    server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler(service, methods)])
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     return server, f"127.0.0.1:{port}"
