@@ -19,7 +19,20 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from tests.benchmarks import channels, index, logs, overload, recommend, replay, served, start, stores, visible
+from tests.benchmarks import (
+    beside,
+    channels,
+    index,
+    logs,
+    observed,
+    overload,
+    recommend,
+    replay,
+    served,
+    start,
+    stores,
+    visible,
+)
 from tests.benchmarks.table import lines
 
 Part = Callable[[Path, Callable[[str], None]], Any]
@@ -28,7 +41,8 @@ PARTS: Mapping[str, Part] = MappingProxyType(
     {
         "recommend": lambda folder, tell: recommend.measure(recommend.Plan(), folder, tell),
         "overload": lambda folder, tell: overload.measure(overload.Plan(), folder, tell),
-        "served": lambda folder, tell: served.measure(served.Plan(), folder, tell),
+        "served": lambda folder, tell: served.measure(beside.Plan(), folder, tell),
+        "observed": lambda folder, tell: observed.measure(beside.Plan(), folder, tell),
         "index": lambda _, tell: index.measure(index.Plan(), tell),
         "channels": lambda folder, tell: channels.measure(channels.Plan(), folder, tell),
         "replay": lambda _, tell: replay.measure(replay.Plan(), tell),

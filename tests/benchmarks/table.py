@@ -63,12 +63,24 @@ def _served(numbers: Numbers) -> Iterator[str]:
         f"Served log: Recommend without it and with it, {numbers['rooms']:,} live rooms, slates of {numbers['slate']}; "
         f"{numbers['logged']:,} of {numbers['answers']:,} answers logged, {numbers['bytes_a_slate']:,.0f} bytes each"
     )
+    yield from _beside(numbers)
+
+
+def _observed(numbers: Numbers) -> Iterator[str]:
+    yield (
+        f"Metrics: Recommend without and with them, {numbers['rooms']:,} live rooms, slates of {numbers['slate']}; "
+        f"{numbers['samples']:,} samples a scrape; CPU of the service with them {numbers['cpu_ratio']:.3f} times"
+    )
+    yield from _beside(numbers)
+
+
+def _beside(numbers: Numbers) -> Iterator[str]:
     yield "clients   without p50    p99   with p50    p99   added p50    p99, ms"
     for level in numbers["levels"]:
-        without, logging = level["without"], level["with"]
+        without, with_it = level["without"], level["with"]
         yield (
-            f"{without['clients']:7}{without['p50_ms']:14.2f}{without['p99_ms']:7.2f}{logging['p50_ms']:11.2f}"
-            f"{logging['p99_ms']:7.2f}{level['added_p50_ms']:12.2f}{level['added_p99_ms']:7.2f}"
+            f"{without['clients']:7}{without['p50_ms']:14.2f}{without['p99_ms']:7.2f}{with_it['p50_ms']:11.2f}"
+            f"{with_it['p99_ms']:7.2f}{level['added_p50_ms']:12.2f}{level['added_p99_ms']:7.2f}"
         )
     yield "CPU of the service a request, ms: {:.2f} without, {:.2f} with".format(*numbers["cpu_ms"])
 
@@ -173,6 +185,7 @@ _TABLES: Mapping[str, Callable[[Numbers], Iterator[str]]] = MappingProxyType(
         "recommend": _recommend,
         "overload": _overload,
         "served": _served,
+        "observed": _observed,
         "channels": _channels,
         "index": _index,
         "replay": _replay,

@@ -9,7 +9,20 @@ from typing import Any
 import pytest
 
 from tests.benchmarks import __main__ as benchmarks
-from tests.benchmarks import channels, index, logs, overload, recommend, replay, served, start, stores, visible
+from tests.benchmarks import (
+    beside,
+    channels,
+    index,
+    logs,
+    observed,
+    overload,
+    recommend,
+    replay,
+    served,
+    start,
+    stores,
+    visible,
+)
 from tests.benchmarks.table import lines
 from tests.benchmarks.world import Size
 from tests.feature_service.redis_process import needs_redis
@@ -57,9 +70,16 @@ def test_overload_is_measured_by_rates(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_recommend_is_measured_with_and_without_the_served_log(tmp_path: Path) -> None:
-    found = served.measure(served.Plan(size=TOY, clients=(2,), rounds=1, seconds=0.3), tmp_path, _quiet)
+    found = served.measure(beside.Plan(size=TOY, clients=(2,), rounds=1, seconds=0.3), tmp_path, _quiet)
     _check("served", found)
     assert found["logged"] == found["answers"] > 0
+
+
+@pytest.mark.slow
+def test_recommend_is_measured_with_and_without_metrics(tmp_path: Path) -> None:
+    found = observed.measure(beside.Plan(size=TOY, clients=(2,), rounds=1, seconds=0.3), tmp_path, _quiet)
+    _check("observed", found)
+    assert found["samples"] > 100
 
 
 @pytest.mark.slow
@@ -117,6 +137,6 @@ def test_an_unknown_part_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="2"):
         benchmarks.main(["recomend"])
     assert (
-        "part: expected one of recommend, served, index, channels, replay, start, stores, logs, visible, "
-        "received 'recomend'" in capsys.readouterr().err
+        "part: expected one of recommend, overload, served, observed, index, channels, replay, start, stores, logs, "
+        "visible, received 'recomend'" in capsys.readouterr().err
     )
