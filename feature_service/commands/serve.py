@@ -154,6 +154,8 @@ def _booted(
     observer: Observer | None,
 ) -> AbstractAsyncContextManager[FeatureService]:
     credentials = outgoing(arguments)
+    if arguments.token_file and not arguments.replica_of:
+        raise UserError("--token-file: expected --replica-of beside it, whom the token is for, received none")
     if arguments.replica_of:
         writer = arguments.replica_of
         return booted_replica(

@@ -67,6 +67,19 @@ def test_data_that_is_a_file_is_named(tmp_path: Path) -> None:
     assert str(tmp_path / "data") in mistake("feature_service", "serve", "--data", tmp_path / "data")
 
 
+def test_token_for_nobody_is_named(tmp_path: Path) -> None:
+    said = mistake("feature_service", "serve", "--data", tmp_path, "--token-file", tmp_path / "token")
+    assert "--token-file: expected --replica-of beside it" in said
+
+
+def test_tokens_file_that_does_not_fit_is_named(tmp_path: Path) -> None:
+    (tmp_path / "tokens.toml").write_text('[[token]]\nname = "app"\nsha256 = "onair_plain"\nscopes = ["ask"]\n')
+    (tmp_path / "settings.toml").write_text(f'[access]\ntokens = "{tmp_path / "tokens.toml"}"\n')
+    said = mistake("feature_service", "serve", "--data", tmp_path / "data", "--settings", tmp_path / "settings.toml")
+    assert "token 1.sha256: expected 64 hexadecimal digits, the SHA-256 of the token" in said
+    assert "onair_plain" not in said
+
+
 def test_store_that_is_none_is_named(tmp_path: Path) -> None:
     (tmp_path / "store.sqlite").write_text("this is no database, however long one looks at it" * 20)
     assert "store.sqlite" in mistake("feature_service", "serve", "--data", tmp_path)
