@@ -184,19 +184,19 @@ def _arms(world: SimulationSettings, settings_file: Path) -> tuple[list[str], In
 
 
 def _table(found: Comparison) -> ReportTable:
-    header = ("arm", "viewers", *(text for name in MEASURES for text in (_TITLES[name], "gain")))
-    rows = tuple(
-        (name, f"{viewers:,}", *(cell for measure in MEASURES for cell in _cells(found.measures[measure][name])))
-        for name, viewers in found.viewers.items()
-    )
-    return ReportTable("Closed loop: means per viewer, and gains over popularity", (), header, rows, labels=1)
+    arms = tuple(f"{name} ({viewers:,} viewers)" for name, viewers in found.viewers.items())
+    header = ("", *arms, f"{_HOURLY} over {STACK}") if found.hourly else ("", *arms)
+    rows: list[tuple[str, ...]] = []
+    for measure, title in _TITLES.items():
+        told = [f"{each.mean:.2f} {_gain(each)}" for each in found.measures[measure].values()]
+        rows.append((title, *told, *([_gain(found.hourly[measure])] if found.hourly else [])))
+    return ReportTable("Closed loop: means per viewer, and gains over popularity", (), header, tuple(rows), labels=1)
 
 
-def _cells(measure: ArmMeasure) -> tuple[str, str]:
+def _gain(measure: ArmMeasure) -> str:
     if measure.interval is None:
-        return f"{measure.mean:.2f}", ""
-    low, high = measure.interval.low, measure.interval.high
-    return f"{measure.mean:.2f}", f"{measure.gain:+.1%} [{low:+.1%}, {high:+.1%}]"
+        return ""
+    return f"{measure.gain:+.1%} [{measure.interval.low:+.1%}, {measure.interval.high:+.1%}]"
 
 
 def _notes(found: Comparison) -> list[str]:
@@ -210,7 +210,6 @@ def _notes(found: Comparison) -> list[str]:
         f"Slates of the stack that were short: {found.short}; that did without something: {found.degraded}.",
     ]
     if found.hourly:
-        gains = ", ".join(f"{_TITLES[name]} {_cells(each)[1]}" for name, each in found.hourly.items())
         served = f"{STACK} {ARM} was served by versions {found.versions[0]} to {found.versions[-1]}"
-        notes.append(f"{served} ({found.refused} steps refused), {STACK} by the first alone. Its gains: {gains}.")
+        notes.append(f"{served} ({found.refused} steps refused), {STACK} by the first alone.")
     return notes
