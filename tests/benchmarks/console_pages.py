@@ -26,7 +26,7 @@ PAGES = {
     "Health": "/status",
 }
 TIMES = 11
-REPORTED = 5_000
+REPORTED = 1_000
 """Events in a report."""
 
 
