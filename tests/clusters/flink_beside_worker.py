@@ -38,7 +38,7 @@ def _compare(folder: Path, events: int, *, kill: bool) -> int:
     logs = made_up(folder / "service", 1, _HOURS, slates, rooms=max(8, slates // 20), viewers=max(5, slates))
     job = Job(*logs, shards=16)
     _say(f"{len(job.events):,} events, {len(job.logs.slates):,} slates")
-    with KafkaBroker(folder / "kafka") as broker, FlinkCluster(folder / "flink") as cluster:
+    with KafkaBroker(folder / "kafka") as broker, FlinkCluster(folder / "flink", checkpoint_s=10) as cluster:
         address = broker.topic()
         produce(broker, address, job.events)
         _say("Flink and Kafka are up, the events are in the topic")

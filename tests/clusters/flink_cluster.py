@@ -31,7 +31,9 @@ rest.bind-address: 127.0.0.1
 rest.port: {rest}
 heartbeat.interval: 1000
 heartbeat.timeout: 8000
-execution.checkpointing.interval: 2s
+execution.checkpointing.interval: {checkpoint_s}s
+execution.checkpointing.incremental: true
+state.backend.type: rocksdb
 execution.checkpointing.dir: file://{folder}/checkpoints
 execution.checkpointing.savepoint-dir: file://{folder}/savepoints
 execution.checkpointing.externalized-checkpoint-retention: RETAIN_ON_CANCELLATION
@@ -48,20 +50,21 @@ python.client.executable: {python}
 class FlinkCluster:
     """The cluster; to be ended as a context."""
 
-    def __init__(self, folder: Path, *, task_managers: int = 2, slots: int = 1) -> None:
+    def __init__(self, folder: Path, *, task_managers: int = 2, slots: int = 1, checkpoint_s: int = 2) -> None:
         """Starts it and waits until its TaskManagers are registered.
 
         Args:
             folder: Of its configuration, logs, checkpoints and savepoints.
             task_managers: How many.
             slots: Of each.
+            checkpoint_s: Seconds between checkpoints.
         """
         for needed in (_ENVIRONMENT, _JARS):
             assert needed.is_dir(), f"{needed}: expected what `make clusters` fetches, found nothing"
         self.folder, self._rest = folder, free_port()
         self.python = _ENVIRONMENT / "bin" / "python"
         home = self._home(next((_ENVIRONMENT / "lib").glob("python3*/site-packages/pyflink")))
-        self._configure(home, slots)
+        self._configure(home, slots, checkpoint_s)
         self._bin = home / "bin"
         self._environment = {**os.environ, "FLINK_CONF_DIR": str(folder / "conf"), "FLINK_HOME": str(home)}
         self._bundle = folder / "bundle"
@@ -151,7 +154,7 @@ class FlinkCluster:
                 (home / name / jar.name).symlink_to(jar)
         return home
 
-    def _configure(self, home: Path, slots: int) -> None:
+    def _configure(self, home: Path, slots: int, checkpoint_s: int) -> None:
         shutil.copytree(home / "conf", self.folder / "conf")
         (self.folder / "tmp").mkdir()
         given = (home / "conf" / "config.yaml").read_text("utf-8")
@@ -160,6 +163,7 @@ class FlinkCluster:
             rpc=free_port(),
             rest=self._rest,
             slots=slots,
+            checkpoint_s=checkpoint_s,
             folder=self.folder,
             python=self.python,
         )
