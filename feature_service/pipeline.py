@@ -8,16 +8,20 @@ degraded, and carries its own explanation.
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from feature_service.compose import Card, compose
 from feature_service.degraded import CauseKind, Degraded, kind_of
+from feature_service.features.tensors import Tensors
 from feature_service.fusion import fuse, rank_by
 from feature_service.merge import merge
 from feature_service.model_servers import ModelServers
+from feature_service.models import ServedModel
 from feature_service.overload.ladder import Rung
+from feature_service.overload.turns import Turns
 from feature_service.rank import RankerCall, predict_heads, view_of
 from feature_service.stages import (
     Candidates,
@@ -113,6 +117,7 @@ class Pipeline:
         rank_share: Share of the time then left that ranking may use.
         fewer_ranked: Candidates that are ranked where fewer are, at least as many as the slate is long.
         timer: Seconds on a steady clock; deadlines are times on it.
+        turns: Whose turn it is to compute.
     """
 
     channels: Mapping[str, Channel]
@@ -124,15 +129,27 @@ class Pipeline:
     rank_share: float
     fewer_ranked: int
     timer: Callable[[], float]
+    turns: Turns = field(default_factory=Turns)
 
     async def run(self, request: Request, world: World, deadline_s: float, rung: Rung = Rung.FULL) -> Outcome:
         """Answers a request by `deadline_s` on the timer, from a rung of the ladder or one that is lower."""
         run = _Run(self, request, world, deadline_s, rung)
         recalled = await run.recall()
-        candidates = run.filter(run.merge(recalled))
-        ranked = await run.rank(candidates)
-        slate = run.rerank(ranked)
-        return run.compose(ranked, slate)
+        async with self.turns:
+            asked = run.prepare(run.filter(run.merge(recalled)))
+        predictions = await run.predict(asked)
+        async with self.turns:
+            ranked = run.rank(asked, predictions)
+            return run.compose(ranked, run.rerank(ranked))
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What a ranker is asked of: candidates and their tensors; without a model, nothing."""
+
+    candidates: Candidates
+    model: ServedModel | None = None
+    tensors: Tensors = field(default_factory=dict[str, Any])
 
 
 class _Run:
@@ -176,16 +193,44 @@ class _Run:
         self._stage("filter")
         return candidates.take(dropped_by < 0)
 
-    async def rank(self, candidates: Candidates) -> Ranked:
-        """Scores the candidates by the scene's ranker and fusion; without a ranker, in recall order."""
+    def prepare(self, candidates: Candidates) -> "_Asked":
+        """What the scene's ranker is to be asked; a lower rung asks it of fewer candidates, or not at all."""
         if self._rung >= Rung.FEWER_RANKED:
             candidates = candidates.take(np.arange(len(candidates.rows)) < self._fewer())
-        ranked = None
-        if self._request.scene.ranker and len(candidates.rows) and self._rung < Rung.RECALL_ORDER:
-            ranked = await self._predict(candidates)
-            if ranked is None:
-                self._trace.rung = max(self._trace.rung, Rung.RECALL_ORDER)
-        self._trace.ranked = ranked = ranked or _in_recall_order(candidates)
+        name = self._request.scene.ranker
+        if not name or not len(candidates.rows) or self._rung >= Rung.RECALL_ORDER:
+            return _Asked(candidates)
+        model = self._world.models.get(name)
+        if model is None:
+            self._unranked(f"no version of {name} serves", CauseKind.UNSERVED)
+            return _Asked(candidates)
+        view = view_of(self._request, self._world, candidates.rows)
+        self._trace.log_position = self._world.state.position
+        return _Asked(candidates, model, model.builders[contract.SERVING_DEFAULT].build(view))
+
+    async def predict(self, asked: "_Asked") -> NDArray[np.float32] | None:
+        """The heads of the candidates, float32 [n, heads]; None when the ranker is not asked, or does not answer."""
+        if asked.model is None:
+            return None
+        timeout_s, count = self._left_s() * self._pipeline.rank_share, len(asked.candidates.rows)
+        try:
+            return await predict_heads(asked.model, self._pipeline.servers, asked.tensors, count, timeout_s)
+        except ServingError as error:
+            self._unranked(str(error), kind_of(error))
+            return None
+
+    def rank(self, asked: "_Asked", predictions: NDArray[np.float32] | None) -> Ranked:
+        """Scores the candidates by the scene's fusion; without predictions, in recall order."""
+        candidates, model = asked.candidates, asked.model
+        if model is None or predictions is None:
+            ranked = _in_recall_order(candidates)
+        else:
+            heads = model.layout.heads
+            scores, contributions = fuse(heads, predictions, self._request.scene.fusion)
+            order = rank_by(scores, candidates.rows)
+            self._trace.ranker_call = RankerCall(model, asked.tensors, order)
+            ranked = Ranked(candidates.take(order), heads, predictions[order], contributions[order], scores[order])
+        self._trace.ranked = ranked
         self._stage("rank")
         return ranked
 
@@ -229,26 +274,9 @@ class _Run:
                 propensities[order.chosen] = order.propensities
         return propensities
 
-    async def _predict(self, candidates: Candidates) -> Ranked | None:
-        name = self._request.scene.ranker
-        model = self._world.models.get(name)
-        if model is None:
-            self._degrade("rank", f"no version of {name} serves", "recall order", CauseKind.UNSERVED)
-            return None
-        view = view_of(self._request, self._world, candidates.rows)
-        self._trace.log_position = self._world.state.position
-        tensors = model.builders[contract.SERVING_DEFAULT].build(view)
-        timeout_s, count = self._left_s() * self._pipeline.rank_share, len(candidates.rows)
-        try:
-            predictions = await predict_heads(model, self._pipeline.servers, tensors, count, timeout_s)
-        except ServingError as error:
-            self._degrade("rank", str(error), "recall order", kind_of(error))
-            return None
-        heads = model.layout.heads
-        scores, contributions = fuse(heads, predictions, self._request.scene.fusion)
-        order = rank_by(scores, candidates.rows)
-        self._trace.ranker_call = RankerCall(model, tensors, order)
-        return Ranked(candidates.take(order), heads, predictions[order], contributions[order], scores[order])
+    def _unranked(self, cause: str, kind: CauseKind) -> None:
+        self._degrade("rank", cause, "recall order", kind)
+        self._trace.rung = max(self._trace.rung, Rung.RECALL_ORDER)
 
     async def _ask(self, names: Collection[str]) -> list[Recalled]:
         """Asks channels at once; what is late or fails is left out."""

@@ -1,8 +1,9 @@
 """The limiter: lets as many requests run at once as are answered in time, and refuses others at once.
 
 How many that is depends on the machine, the models and on what is asked, so it is learnt from how long answers take
-(additive increase, multiplicative decrease: Chiu and Jain, Computer Networks and ISDN Systems 17, 1989). Requests that
-waited in a queue instead would all be late.
+(additive increase, multiplicative decrease: Chiu and Jain, Computer Networks and ISDN Systems 17, 1989; as many fewer
+as the answer was slower than it may be: where the machine is the limit, time grows with how many run, by Little's law).
+Requests that waited in a queue instead would all be late.
 """
 
 from collections.abc import Callable, Generator
@@ -10,11 +11,11 @@ from contextlib import contextmanager
 
 from feature_service.overload.ladder import Rung, rung_at
 
-START = 32
+START = 16
 """The first limit."""
 
-DECREASE = 0.9
-"""What is left of the limit after a slow answer."""
+MOST_DECREASE = 0.3
+"""So much of the limit is left at least after one slow answer, however slow it was."""
 
 
 class OverloadedError(Exception):
@@ -79,9 +80,10 @@ class Limiter:
 
     def _learn(self, start_s: float, end_s: float) -> None:
         """Moves the limit; answers that began before the last decrease tell nothing of what came of it."""
-        if end_s - start_s > self._target_s:
+        took_s = end_s - start_s
+        if took_s > self._target_s:
             if start_s >= self._decreased_s:
-                self._limit = max(self._least, self._limit * DECREASE)
+                self._limit = max(self._least, self._limit * max(self._target_s / took_s, MOST_DECREASE))
                 self._decreased_s = end_s
         elif 2 * self._in_flight >= self._limit:
             self._limit = min(self._most, self._limit + 1 / self._limit)

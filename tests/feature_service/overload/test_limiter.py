@@ -35,7 +35,7 @@ def test_as_many_as_may_are_let_in_and_the_next_is_refused_with_a_hint() -> None
         for _ in range(START):
             stack.enter_context(limiter.admitted())
         with (
-            pytest.raises(OverloadedError, match="expected at most 32 requests at once") as refused,
+            pytest.raises(OverloadedError, match=f"expected at most {START} requests at once") as refused,
             limiter.admitted(),
         ):
             pass
@@ -56,12 +56,13 @@ def test_rung_follows_the_utilisation(utilisation: float, rung: Rung) -> None:
     assert rung_at(utilisation) is rung
 
 
-def test_slow_answers_bring_the_limit_down_once_for_all_that_ran_together() -> None:
+@pytest.mark.parametrize(("times", "left"), [(2, 1 / 2), (3, 1 / 3), (50, 0.3)])
+def test_slow_answers_bring_the_limit_down_once_for_all_that_ran_together(times: int, left: float) -> None:
     timer = Timer()
     limiter = Limiter(TARGET_S, 1, 100, timer)
     timer.now_s = 1.0
-    run(limiter, timer, 20, 2 * TARGET_S)
-    assert limiter.limit == int(START * 0.9)
+    run(limiter, timer, START, times * TARGET_S)
+    assert limiter.limit == int(START * left)
 
 
 def test_slow_answers_never_bring_it_below_the_least() -> None:
