@@ -2,6 +2,7 @@
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import grpc.aio
 from grpc_health.v1 import health_pb2, health_pb2_grpc
@@ -26,7 +27,8 @@ async def health(target: str, name: str) -> int:
     """What the server says of a name."""
     async with grpc.aio.insecure_channel(target) as channel:
         request = health_pb2.HealthCheckRequest(service=name)
-        return (await health_pb2_grpc.HealthStub(channel).Check(request, timeout=PATIENCE_S)).status
+        stub: Any = health_pb2_grpc.HealthStub(channel)
+        return (await stub.Check(request, timeout=PATIENCE_S)).status
 
 
 async def becomes(target: str, name: str, wanted: int) -> None:
