@@ -13,10 +13,10 @@ from feature_service.features.catalog import Catalog
 from feature_service.features.layout import Layout
 from feature_service.features.tensors import Tensors
 from feature_service.overload.ladder import Rung
-from feature_service.pipeline import Outcome
 from feature_service.rank import view_of
 from feature_service.similar import Neighbours
 from feature_service.stages import Candidates, Ranked, World
+from feature_service.trace import Outcome
 from feature_service.writer import Acceptance, Result
 from protos.onair.v1 import recommendation_pb2 as pb
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from feature_service.compose import Card, compose
+from feature_service.compose import compose
 from feature_service.degraded import CauseKind, Degraded, kind_of
 from feature_service.features.tensors import Tensors
 from feature_service.fusion import fuse, rank_by
@@ -27,7 +27,6 @@ from feature_service.stages import (
     Candidates,
     Channel,
     Filter,
-    Order,
     Ranked,
     Recalled,
     Request,
@@ -35,6 +34,7 @@ from feature_service.stages import (
     Scorer,
     World,
 )
+from feature_service.trace import Outcome, StageTime, Trace
 from serving import contract
 from serving.errors import ServingError
 
@@ -42,65 +42,6 @@ FALLBACK_CHANNEL = "hot"
 
 OTHERS_SHARE = 0.5
 """Share of recall's time after which scorers no longer wait for what the other channels find."""
-
-
-@dataclass(frozen=True, slots=True)
-class StageTime:
-    """When a stage ran: milliseconds since the request's arrival; a channel, `recall.hot`, runs within `recall`."""
-
-    stage: str
-    start_ms: float
-    duration_ms: float
-
-
-@dataclass(slots=True)
-class Trace:
-    """How an answer came about; filled in as the stages run.
-
-    Attributes:
-        recalled: What each channel found.
-        candidates: The merged candidates, before the filters.
-        dropped_by: The filter that dropped each of them, by its number in the scene; -1 = none did. int8 [n].
-        ranked: What the filters left, by descending score.
-        ranker_call: What the ranker was called with; None = none answered.
-        orders: What each re-ranker decided, by its name.
-        slate: Places in `ranked`, in the answer's order.
-        ended: How many more would stand there, had their rooms not gone off air meanwhile.
-        stages: The stages' times.
-        degraded: What the answer had to do without.
-        log_position: The log position that the features included.
-        rung: How much was done for it.
-    """
-
-    recalled: list[Recalled] = field(default_factory=list[Recalled])
-    candidates: Candidates | None = None
-    dropped_by: NDArray[np.int8] = field(default_factory=lambda: np.zeros(0, np.int8))
-    ranked: Ranked | None = None
-    ranker_call: RankerCall | None = None
-    orders: dict[str, Order] = field(default_factory=dict[str, Order])
-    slate: list[int] = field(default_factory=list[int])
-    ended: int = 0
-    stages: list[StageTime] = field(default_factory=list[StageTime])
-    degraded: list[Degraded] = field(default_factory=list[Degraded])
-    log_position: int = 0
-    rung: Rung = Rung.FULL
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """An answer and its explanation.
-
-    Attributes:
-        request: What was asked.
-        cards: The slate.
-        versions: The version of each model that the request ran on.
-        trace: How it came about.
-    """
-
-    request: Request
-    cards: tuple[Card, ...]
-    versions: Mapping[str, int]
-    trace: Trace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,13 +26,14 @@ from feature_service.live.table import LiveTable
 from feature_service.observe.observer import Observer
 from feature_service.observe.requests import REQUEST_ID
 from feature_service.overload.ladder import Rung
-from feature_service.pipeline import Outcome, Pipeline
+from feature_service.pipeline import Pipeline
 from feature_service.rollout import Rollout
 from feature_service.served.log import ServedLog
 from feature_service.settings import Settings
 from feature_service.similar import Neighbours, similar_streamers
 from feature_service.stages import Request, World
 from feature_service.stores.protocol import StoreError
+from feature_service.trace import Outcome
 from feature_service.writer import Result
 
 log = logging.getLogger(__name__)

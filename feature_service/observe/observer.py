@@ -12,8 +12,8 @@ from feature_service.observe.metrics import Metrics
 from feature_service.observe.settings import TracingSettings
 from feature_service.observe.slates import SlateMetrics
 from feature_service.observe.tracing import Tracing
-from feature_service.pipeline import Outcome
 from feature_service.tables import SettingsError
+from feature_service.trace import Outcome
 from feature_service.writer import Result
 from serving.client import Watch, unwatched
 

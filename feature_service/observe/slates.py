@@ -3,7 +3,7 @@
 from collections import Counter, OrderedDict
 
 from feature_service.observe.metrics import Metrics
-from feature_service.pipeline import Outcome
+from feature_service.trace import Outcome
 
 MOST_REMEMBERED = 50_000
 """Answers whose impressions are waited for; with their ids, about 10 MB."""

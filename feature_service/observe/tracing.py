@@ -12,7 +12,7 @@ from typing import Any
 
 from feature_service.observe.requests import TRACE_ID
 from feature_service.observe.settings import TracingSettings
-from feature_service.pipeline import Outcome
+from feature_service.trace import Outcome
 from protos.onair.v1.tfserving_pb2 import ModelSpec
 from serving.client import Metadata
 from serving.errors import ServingError

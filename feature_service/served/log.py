@@ -13,10 +13,10 @@ from typing import NamedTuple
 from feature_service.features.layout import Layout
 from feature_service.log.protocol import LogError
 from feature_service.log.record_log import RecordLog
-from feature_service.pipeline import Outcome
 from feature_service.rank import RankerCall
 from feature_service.served.layouts import name_of, write_layout
 from feature_service.served.slate import SLATES, ServedSlate, slate_of
+from feature_service.trace import Outcome
 
 MAX_WAITING = 1_000
 """Slates that may wait for the writer: at 13 kB each, 13 MB."""

@@ -10,7 +10,7 @@ from feature_service.features.layout import CANDIDATE_TENSORS, DTYPES
 from feature_service.features.tensors import Tensors
 from feature_service.features.view import Context
 from feature_service.log.codec import Codec
-from feature_service.pipeline import Outcome
+from feature_service.trace import Outcome
 from protos.onair.v1 import served_pb2 as pb
 
 

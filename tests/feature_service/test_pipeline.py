@@ -15,9 +15,10 @@ from feature_service.features.events import EventKind
 from feature_service.filters import FILTERS
 from feature_service.model_servers import ModelServers
 from feature_service.models import ServedModel, bind
-from feature_service.pipeline import Outcome, Pipeline
+from feature_service.pipeline import Pipeline
 from feature_service.recall.hot import Hot
 from feature_service.stages import Recalled, Request, Scorer, World
+from feature_service.trace import Outcome
 from serving.launch import free_port
 from tests.feature_service.live_platform import CONTENT_WIDTH, LivePlatform, request
 from tests.feature_service.scripted_model_server import Hold, ScriptedServer, ranker, serving

@@ -16,9 +16,10 @@ from feature_service.live.table import Rows
 from feature_service.model_servers import ModelServers
 from feature_service.models import bind
 from feature_service.overload.ladder import Rung
-from feature_service.pipeline import Outcome, Pipeline
+from feature_service.pipeline import Pipeline
 from feature_service.recall.hot import Hot
 from feature_service.stages import Order, Ranked, Recalled, Request, World
+from feature_service.trace import Outcome
 from tests.feature_service.live_platform import CONTENT_WIDTH, LivePlatform, request
 from tests.feature_service.scripted_model_server import ScriptedServer, ranker, serving
 
