@@ -12,7 +12,7 @@ import pytest
 from feature_service.clock import wall_clock
 from feature_service.features.catalog import build_catalog
 from feature_service.features.events import MAX_ID_BYTES, Event, EventKind
-from feature_service.service import FeatureService
+from feature_service.service import FeatureService, Held
 from protos.onair.v1 import recommendation_pb2 as pb
 from protos.onair.v1 import recommendation_pb2_grpc as pb_grpc
 from tests.feature_service.live_platform import CONTENT_WIDTH
@@ -121,7 +121,7 @@ async def test_model_server_that_hangs_is_waited_for_as_long_as_the_caller_waits
 async def test_model_server_that_hangs_is_told_to_a_caller_without_a_deadline(tmp_path: Path) -> None:
     def hurried(service: FeatureService) -> FeatureService:
         whole = service.settings
-        return replace(service, settings=replace(whole, service=replace(whole.service, deadline_ms=200)))
+        return replace(service, held=Held(replace(whole, service=replace(whole.service, deadline_ms=200))))
 
     models = {"item_cf": neighbours(build_catalog(CONTENT_WIDTH), NEIGHBOURS)}
     async with serving(models) as server, running(tmp_path, [server.target], change=hurried) as stack:
