@@ -47,7 +47,7 @@ console: setup  ## Serve what `make demo` made, with its console at http://127.0
 screenshots: setup  ## Take the pictures of the console's pages anew; needs a Chromium.
 	ONAIR_SCREENSHOTS=docs/console $(BIN)/pytest -q tests/feature_service/console/test_console_browser.py -k pictures
 
-test: setup  ## All tests that need this machine alone, about 20 minutes on two cores.
+test: setup  ## All tests that need this machine alone, about 25 minutes on two cores.
 	$(BIN)/pytest
 
 test-all: test clusters  ## Those, and the tests on a real HDFS, Kafka broker and S3-compatible server; needs Maven and Java 17.
