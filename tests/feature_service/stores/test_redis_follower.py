@@ -2,33 +2,22 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from feature_service.erasures import Erasure
-from feature_service.features.state import State
 from feature_service.stores import redis
 from feature_service.stores.protocol import (
-    Changes,
     StoreAheadError,
-    StoredRoom,
-    StoredStreamer,
-    StoredUser,
     StoreError,
     StoreLostError,
 )
 from feature_service.stores.redis import RedisStore
 from feature_service.stores.redis_follower import GapError, RedisFollower
-from tests.feature_service.event_streams import CATALOG
 from tests.feature_service.redis_process import RedisProcess, needs_redis
+from tests.feature_service.stores.followed import DTYPES, FIRST, NOBODY, ROOM, SECOND, changes, first
 
 pytestmark = needs_redis
-
-DTYPES = State(CATALOG.memories).dtypes
-ROOM, STREAMER = StoredRoom(b"", None, 8), StoredStreamer("s", b"")
-FIRST, SECOND = StoredUser("first", b"", b""), StoredUser("second", b"", b"")
-NOBODY: frozenset[int] = frozenset()
 
 
 @pytest.fixture
@@ -41,7 +30,7 @@ def server(tmp_path: Path) -> Iterator[RedisProcess]:
 def store(server: RedisProcess) -> Iterator[RedisStore]:
     """A store with two rooms of one streamer, and two users."""
     store = RedisStore.open(server.address, DTYPES, prefix="test", log_id="log")
-    store.checkpoint(changes(10, rooms={1: ROOM, 2: ROOM}, streamers={8: STREAMER}, users={5: FIRST, 6: FIRST}))
+    store.checkpoint(first())
     yield store
     store.close()
 
@@ -51,43 +40,6 @@ def follower(server: RedisProcess) -> Iterator[RedisFollower]:
     follower = RedisFollower(server.address, "test", DTYPES)
     yield follower
     follower.close()
-
-
-def changes(position: int, **changed: Any) -> Changes:
-    return Changes(**({"position": position, "rooms": {}, "streamers": {}, "users": {}} | changed))
-
-
-def test_a_snapshot_holds_all_rooms_with_their_streamers_and_who_is_known(
-    store: RedisStore, follower: RedisFollower
-) -> None:
-    found = follower.snapshot(frozenset([5, 7]), NOBODY)
-    assert found == changes(10, rooms={1: ROOM, 2: ROOM}, streamers={8: STREAMER}, users={5: FIRST}, gone_users=(7,))
-
-
-def test_changes_are_read_once_and_of_users_those_who_are_known(store: RedisStore, follower: RedisFollower) -> None:
-    follower.snapshot(NOBODY, NOBODY)
-    store.checkpoint(changes(11, users={5: SECOND, 6: SECOND}, gone_rooms=(1,)))
-    store.checkpoint(changes(12, rooms={3: ROOM}))
-    assert follower.changes(frozenset([5])) == changes(12, rooms={3: ROOM}, users={5: SECOND}, gone_rooms=(1,))
-    assert follower.changes(frozenset([5])) is None
-
-
-def test_a_checkpoint_that_only_counts_on_is_followed_too(store: RedisStore, follower: RedisFollower) -> None:
-    follower.snapshot(NOBODY, NOBODY)
-    store.checkpoint(changes(11))
-    assert follower.changes(NOBODY) == changes(11)
-    store.checkpoint(changes(11))  # Says nothing new.
-    assert follower.changes(NOBODY) is None
-
-
-def test_a_user_of_a_later_checkpoint_waits_for_it(store: RedisStore, follower: RedisFollower) -> None:
-    follower.snapshot(NOBODY, NOBODY)
-    assert follower.load_user(5) == FIRST
-    store.checkpoint(changes(11, users={5: SECOND}))
-    with pytest.raises(StoreAheadError):
-        follower.load_user(6)
-    follower.changes(NOBODY)
-    assert (follower.load_user(5), follower.load_user(6), follower.load_user(7)) == (SECOND, FIRST, None)
 
 
 def test_entries_that_are_gone_are_a_gap_which_a_snapshot_closes(

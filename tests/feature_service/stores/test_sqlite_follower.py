@@ -3,37 +3,25 @@
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from feature_service.erasures import Erasure
-from feature_service.features.state import State
 from feature_service.stores import sqlite
 from feature_service.stores.protocol import (
-    Changes,
     GapError,
-    StoreAheadError,
-    StoredRoom,
-    StoredStreamer,
-    StoredUser,
     StoreError,
 )
 from feature_service.stores.sqlite import SqliteStore
 from feature_service.stores.sqlite_follower import SqliteFollower
-from tests.feature_service.event_streams import CATALOG
-
-DTYPES = State(CATALOG.memories).dtypes
-ROOM, STREAMER = StoredRoom(b"", None, 8), StoredStreamer("s", b"")
-FIRST, SECOND = StoredUser("first", b"", b""), StoredUser("second", b"", b"")
-NOBODY: frozenset[int] = frozenset()
+from tests.feature_service.stores.followed import DTYPES, FIRST, NOBODY, ROOM, changes, first
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[SqliteStore]:
     """A store with two rooms of one streamer, and two users."""
     store = SqliteStore.open(tmp_path / "store", DTYPES)
-    store.checkpoint(changes(10, rooms={1: ROOM, 2: ROOM}, streamers={8: STREAMER}, users={5: FIRST, 6: FIRST}))
+    store.checkpoint(first())
     yield store
     store.close()
 
@@ -45,46 +33,10 @@ def follower(store: SqliteStore, tmp_path: Path) -> Iterator[SqliteFollower]:
     follower.close()
 
 
-def changes(position: int, **changed: Any) -> Changes:
-    return Changes(**({"position": position, "rooms": {}, "streamers": {}, "users": {}} | changed))
-
-
-def test_a_snapshot_holds_all_rooms_with_their_streamers_and_who_is_known(follower: SqliteFollower) -> None:
-    found = follower.snapshot(frozenset([5, 7]), NOBODY)
-    assert found == changes(10, rooms={1: ROOM, 2: ROOM}, streamers={8: STREAMER}, users={5: FIRST}, gone_users=(7,))
-
-
-def test_changes_are_read_once_and_of_users_those_who_are_known(store: SqliteStore, follower: SqliteFollower) -> None:
-    follower.snapshot(NOBODY, NOBODY)
-    store.checkpoint(changes(11, users={5: SECOND, 6: SECOND}, gone_rooms=(1,)))
-    store.checkpoint(changes(12, rooms={3: ROOM}, streamers={8: STREAMER}))
-    found = changes(12, rooms={3: ROOM}, streamers={8: STREAMER}, users={5: SECOND}, gone_rooms=(1,))
-    assert follower.changes(frozenset([5])) == found
-    assert follower.changes(frozenset([5])) is None
-
-
 def test_a_user_who_is_gone_is_told_to_those_who_know_them(store: SqliteStore, follower: SqliteFollower) -> None:
     follower.snapshot(frozenset([5]), NOBODY)
     store.checkpoint(changes(11, gone_users=(5, 6)))
     assert follower.changes(frozenset([5])) == changes(11, gone_users=(5,))
-
-
-def test_a_checkpoint_that_only_counts_on_is_followed_too(store: SqliteStore, follower: SqliteFollower) -> None:
-    follower.snapshot(NOBODY, NOBODY)
-    store.checkpoint(changes(11))
-    assert follower.changes(NOBODY) == changes(11)
-    store.checkpoint(changes(11))  # Says nothing new.
-    assert follower.changes(NOBODY) is None
-
-
-def test_a_user_of_a_later_checkpoint_waits_for_it(store: SqliteStore, follower: SqliteFollower) -> None:
-    follower.snapshot(NOBODY, NOBODY)
-    assert follower.load_user(5) == FIRST
-    store.checkpoint(changes(11, users={5: SECOND}))
-    with pytest.raises(StoreAheadError):
-        follower.load_user(6)
-    follower.changes(NOBODY)
-    assert (follower.load_user(5), follower.load_user(6), follower.load_user(7)) == (SECOND, FIRST, None)
 
 
 def test_names_that_are_gone_are_a_gap_which_a_snapshot_closes(
