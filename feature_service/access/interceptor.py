@@ -7,7 +7,7 @@ the service's own is logged by its kind and place: the words of an error may quo
 import logging
 import time
 import traceback
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -21,14 +21,12 @@ from feature_service.access.rates import Rates
 from feature_service.access.scopes import AUDITED, HEALTH, REFLECTION, SCOPES
 from feature_service.access.settings import AccessSettings
 from feature_service.access.tokens import Caller, find, read_callers
+from feature_service.calls import Answer, Context, Continuation, Handler
 from feature_service.clock import wall_clock
 from feature_service.overload.hint import abort_with_hint
 from serving.watched import Watched
 
 BEARER = "Bearer "
-
-RpcContext = grpc.aio.ServicerContext[Any, Any]
-Handler = Any  # grpc.RpcMethodHandler, whose fields the stubs do not know; so too the details of a call.
 
 log = logging.getLogger(__name__)
 
@@ -79,7 +77,7 @@ class AccessInterceptor(grpc.aio.ServerInterceptor):
 
     async def intercept_service(
         self,
-        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Handler]],
+        continuation: Continuation,
         handler_call_details: grpc.HandlerCallDetails,
     ) -> Handler:
         """Answers a call that may be made by its handler, guarded, and any other by a refusal."""
@@ -111,9 +109,9 @@ class AccessInterceptor(grpc.aio.ServerInterceptor):
         return caller
 
     def _guarded(self, handler: Handler, method: str, caller: Caller | None) -> Handler:
-        answer: Callable[[Any, RpcContext], Awaitable[Any]] = handler.unary_unary
+        answer: Answer = handler.unary_unary
 
-        async def call(received: Any, context: RpcContext) -> Any:
+        async def call(received: Any, context: Context) -> Any:
             name = caller.name if caller else context.peer().rpartition(":")[0]
             await self._keep_rate(name, caller, context)
             request = await _parsed(handler, received, context)
@@ -129,12 +127,12 @@ class AccessInterceptor(grpc.aio.ServerInterceptor):
             call, request_deserializer=bytes, response_serializer=handler.response_serializer
         )
 
-    async def _keep_rate(self, name: str, caller: Caller | None, context: RpcContext) -> None:
+    async def _keep_rate(self, name: str, caller: Caller | None, context: Context) -> None:
         rate = self._rate if caller is None or caller.rate is None else caller.rate
         if rate and (wait_s := self._rates.wait_s(name, rate, self._timer())):
             await abort_with_hint(context, f"expected at most {rate:g} calls a second of a caller", wait_s)
 
-    async def _record(self, name: str, method: str, request: Any, context: RpcContext) -> None:
+    async def _record(self, name: str, method: str, request: Any, context: Context) -> None:
         if (subject_of := AUDITED.get(method)) is None:
             return
         try:
@@ -147,7 +145,7 @@ class AccessInterceptor(grpc.aio.ServerInterceptor):
 def _refusing(refusal: Refusal, handler: Handler) -> Handler:
     """A handler that refuses; no message is parsed for it."""
 
-    async def refuse(_: Any, context: RpcContext) -> Any:
+    async def refuse(_: Any, context: Context) -> Any:
         await context.abort(refusal.code, refusal.message)
 
     if handler.request_streaming:
@@ -155,7 +153,7 @@ def _refusing(refusal: Refusal, handler: Handler) -> Handler:
     return grpc.unary_unary_rpc_method_handler(refuse, bytes, bytes)
 
 
-async def _parsed(handler: Handler, received: bytes, context: RpcContext) -> Any:
+async def _parsed(handler: Handler, received: bytes, context: Context) -> Any:
     try:
         return handler.request_deserializer(received)
     except DecodeError:
@@ -163,7 +161,7 @@ async def _parsed(handler: Handler, received: bytes, context: RpcContext) -> Any
         await context.abort(grpc.StatusCode.INVALID_ARGUMENT, message)
 
 
-async def _fail(error: Exception, method: str, context: RpcContext) -> NoReturn:
+async def _fail(error: Exception, method: str, context: Context) -> NoReturn:
     place = "".join(traceback.format_tb(error.__traceback__))
     log.error("%s failed: %s at\n%s", method, type(error).__name__, place)
     await context.abort(grpc.StatusCode.INTERNAL, f"the service failed: {type(error).__name__}")
