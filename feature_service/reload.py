@@ -5,12 +5,14 @@ import logging
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import fields, replace
+from functools import partial
 from pathlib import Path
 
 from feature_service.assembly import check
 from feature_service.service import FeatureService
 from feature_service.settings import Settings, SettingsError, load
 from feature_service.stages import Served
+from serving.watched import Watched
 
 LOOK_S = 1.0
 
@@ -40,15 +42,15 @@ class SettingsFile:
     """A settings file that is read again when it changes."""
 
     def __init__(self, path: Path, service: FeatureService) -> None:
-        """Takes the file as it is now for read.
+        """Takes what the file says now for taken over.
 
         Args:
             path: The file.
             service: Runs by it.
         """
-        self._path = path
         self._service = service
-        self._seen = self._stamp()
+        self._file = Watched([path], partial(self._read, path))
+        self._taken = self._file.now()
 
     async def keep_reading(self) -> None:
         """Looks once a second, until cancelled."""
@@ -58,16 +60,10 @@ class SettingsFile:
 
     def look(self) -> None:
         """Takes over what a changed file says; one that cannot be used leaves all as it is, and says why."""
-        if (stamp := self._stamp()) == self._seen:
+        settings = self._file.now()
+        if settings is self._taken:
             return
-        self._seen = stamp
-        try:
-            settings = load(self._path)
-            check(settings)
-            self._check_models(settings)
-        except SettingsError as error:
-            log.warning("the settings stay as they are: %s", error)
-            return
+        self._taken = settings
         held = self._service.held
         waiting = [
             each.name
@@ -79,13 +75,11 @@ class SettingsFile:
         if waiting:
             log.warning("to take effect after the next start: %s", ", ".join(waiting))
 
-    def _stamp(self) -> tuple[int, int, int]:
-        """What a change of the file changes; a file that is gone for a moment has one of its own."""
-        try:
-            stat = self._path.stat()
-        except OSError:
-            return (0, 0, 0)
-        return (stat.st_ino, stat.st_mtime_ns, stat.st_size)
+    def _read(self, path: Path) -> Settings:
+        settings = load(path)
+        check(settings)
+        self._check_models(settings)
+        return settings
 
     def _check_models(self, settings: Settings) -> None:
         """The models to follow are known from the start on.
