@@ -17,6 +17,7 @@ from feature_service.settings import load
 from tests.feature_service.redis_process import RedisProcess, made, needs_redis
 from tests.feature_service.running_service import PATIENCE_S
 from tests.feature_service.served.showing import CATALOG, Clock, Showing, showing
+from tests.training.tiny_run import TINY
 from training.__main__ import main
 from training.data.erased import Erased
 from training.scan.marks import Marks
@@ -26,18 +27,6 @@ from training.streaming.worker import Worker
 
 USER, OTHERS = "viewer-to-forget", ("viewer-a", "viewer-b", "viewer-c")
 REQUESTS = 40
-
-TINY = """
-model = "lr"
-[features]
-user = ["user.id", "user.enter.total"]
-candidate = ["streamer.id", "room.viewers"]
-[heads]
-enter = 1.0
-[training]
-batch_slates = 16
-epochs = 1
-"""
 
 
 class Platform:

@@ -8,21 +8,10 @@ import pytest
 
 from feature_service.boot import LOG_FOLDER, SERVED_FOLDER
 from tests.feature_service.served.showing import showing
+from tests.training.tiny_run import TINY
 from training.__main__ import main
 
 REQUESTS = 30
-
-TINY = """
-model = "lr"
-[features]
-user = ["user.id", "user.enter.total"]
-candidate = ["streamer.id", "room.viewers"]
-[heads]
-enter = 1.0
-[training]
-batch_slates = 16
-epochs = 1
-"""
 
 
 async def serve(data: Path) -> None:
