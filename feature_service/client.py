@@ -21,13 +21,14 @@ RETRIES: dict[str, Any] = {
                 "initialBackoff": "0.02s",
                 "maxBackoff": "0.2s",
                 "backoffMultiplier": 2,
-                "retryableStatusCodes": ["UNAVAILABLE"],
+                "retryableStatusCodes": ["UNAVAILABLE", "CANCELLED"],
             },
         }
     ],
     "loadBalancingConfig": [{"round_robin": {}}],
 }
-"""A call that no server took is sent again. Reports too: an event that is logged already is a duplicate."""
+"""A call that no server took is sent again; a server that ends cancels those that reached it and that it has not begun.
+Reports too: an event that is logged already is a duplicate."""
 
 RECONNECT_MS = 500
 """A server that is back is found soon: by itself, gRPC comes to wait for two minutes."""

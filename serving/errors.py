@@ -66,6 +66,7 @@ _KINDS: dict[grpc.StatusCode, type[ServingError]] = {
     Status.NOT_FOUND: ModelNotFoundError,
     Status.UNAVAILABLE: ServerUnavailableError,
     Status.RESOURCE_EXHAUSTED: ServerUnavailableError,
+    Status.CANCELLED: ServerUnavailableError,  # Not by us: a server that ends does so with calls that it has not begun.
     Status.DEADLINE_EXCEEDED: DeadlineExceededError,
 }
 

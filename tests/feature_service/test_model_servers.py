@@ -1,5 +1,6 @@
 """Tests of calls to several model servers, some of which are away."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from tests.feature_service.live_platform import CONTENT_WIDTH
 from tests.feature_service.scripted_model_server import ScriptedServer, ranker, serving
 
 TIMEOUT_S = 30.0
+CALLS = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,22 @@ async def test_every_call_is_answered_while_one_server_is_away_and_that_one_is_a
         assert len(there.asked) == 6
         assert servers.next() is servers.next(), "until it is asked again, all turns are the other's"
         await servers.close()
+
+
+async def test_calls_that_a_server_cancels_as_it_ends_are_answered_by_the_other() -> None:
+    """It takes one call a round of its loop; those that have arrived and wait are cancelled."""
+    catalog = build_catalog(CONTENT_WIDTH)
+    async with serving({"mmoe": ranker(catalog)}) as stays:
+        async with serving({"mmoe": ranker(catalog)}) as ends:
+            stack = Two(ends, stays, ModelServers([ends.target, stays.target]))
+            for _ in range(2):
+                await stack.ask()  # Until it is connected with both.
+            asking = asyncio.gather(*(stack.ask() for _ in range(CALLS)))
+            while len(ends.asked) == 1:  # noqa: ASYNC110 - calls come in round by round
+                await asyncio.sleep(0)
+        await asking
+        await stack.servers.close()
+    assert len(ends.asked) < CALLS // 2 < len(stays.asked)
 
 
 async def test_version_that_one_server_lacks_is_asked_of_the_other() -> None:

@@ -1,0 +1,53 @@
+"""Tests of the client: no call is lost with a server that ends. Real gRPC."""
+
+import asyncio
+from typing import Any
+
+import grpc
+import grpc.aio
+
+from feature_service.client import FeatureServiceClient
+from feature_service.server import SERVICE
+from protos.onair.v1 import recommendation_pb2 as pb
+from tests.feature_service.running_service import PATIENCE_S
+
+CALLS = 60
+
+
+class Answering:
+    """Answers Recommend at once, and says that it has begun to."""
+
+    def __init__(self) -> None:
+        self.begun = asyncio.Event()
+
+    async def recommend(self, request: pb.RecommendRequest, _: Any) -> pb.RecommendResponse:
+        self.begun.set()
+        return pb.RecommendResponse(request_id=request.request_id)
+
+
+async def start(answering: Answering) -> tuple[grpc.aio.Server, int]:
+    """A server, and its port."""
+    server = grpc.aio.server()
+    handler: Any = grpc.unary_unary_rpc_method_handler(
+        answering.recommend, pb.RecommendRequest.FromString, pb.RecommendResponse.SerializeToString
+    )
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, {"Recommend": handler}),))
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    return server, port
+
+
+async def test_calls_that_a_server_cancels_as_it_ends_are_answered_by_another() -> None:
+    """It takes one call a round of its loop; those that have arrived and wait are cancelled."""
+    ends, stays = Answering(), Answering()
+    (ending, first), (staying, second) = await start(ends), await start(stays)
+    async with FeatureServiceClient(f"ipv4:127.0.0.1:{first},127.0.0.1:{second}", PATIENCE_S) as client:
+        while not (ends.begun.is_set() and stays.begun.is_set()):
+            await client.recommend("u")  # Until it is connected with both.
+        ends.begun.clear()
+        calls = [asyncio.create_task(client.recommend("u", request_id=str(n))) for n in range(CALLS)]
+        await asyncio.wait_for(ends.begun.wait(), PATIENCE_S)
+        await ending.stop(PATIENCE_S)
+        answers = await asyncio.gather(*calls)
+    await staying.stop(None)
+    assert [answer.request_id for answer in answers] == [str(n) for n in range(CALLS)]
