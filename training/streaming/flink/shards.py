@@ -5,14 +5,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from feature_service.log.codec import EVENTS
-from training.streaming.flink.elements import Element, Kind
+from training.data.sources import order_ms
+from training.streaming.flink.elements import Element
 from training.streaming.flink.parts import PartKey, RecordsKey, to_line
 from training.streaming.flink.plan import Plan
 from training.streaming.flink.records import ViewerRecords, from_state, to_state
 from training.streaming.flink.rooms import RoomShard
 from training.streaming.flink.schedule import Due, oldest_open, revisions_at
-from training.streaming.flink.viewers import ViewerShard, is_needed
+from training.streaming.flink.viewers import Known, ViewerShard, is_needed
 
 _AS_OF = "as_of_ms"
 
@@ -62,15 +62,11 @@ class Shards:
     ) -> Spoken:
         before = from_state(history) if history is not None else None
         as_of_ms = int(before[_AS_OF]) if before else 0
-        records = ViewerRecords(self._catalog, before)
-        records.lead(
-            EVENTS.from_bytes(each.payload)
-            for each in held
-            if each.kind == Kind.EVENT and as_of_ms <= each.at_ms < now_ms
-        )
+        known, records = Known(held, now_ms), ViewerRecords(self._catalog, before)
+        records.lead(each for each in known.events if order_ms(each) >= as_of_ms)
         return Spoken(
             [
-                to_line(PartKey(hour, revision, "viewers", shard), self._viewers.arrays(held, hour, now_ms))
+                to_line(PartKey(hour, revision, "viewers", shard), self._viewers.arrays(known, hour))
                 for hour, revision in due
             ],
             to_line(RecordsKey(now_ms, "viewers", shard), records.changed()),

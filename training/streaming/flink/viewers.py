@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from feature_service.features.events import MAX_LATENESS_MS, EventKind
+from feature_service.features.events import MAX_LATENESS_MS, Event, EventKind
 from feature_service.features.layout import Layout
 from feature_service.log.codec import EVENTS
 from feature_service.served.layouts import name_of
@@ -46,27 +46,64 @@ class Counts:
     last_ms: int
 
 
+class Known:
+    """What a shard knows by a moment, decoded once for all hours that are due.
+
+    Attributes:
+        moment_ms: The moment, Unix milliseconds: what was received later is left out.
+        events: Those of its own viewers, in the order of the log.
+        slates: Those served to them, by their clocks.
+    """
+
+    def __init__(self, elements: Sequence[Element], moment_ms: int) -> None:
+        """Decodes a shard's elements, which are in the order of the logs."""
+        self.moment_ms = moment_ms
+        self.events: list[Event] = []
+        self.slates: list[ServedSlate] = []
+        self._rows, self._others = Rows(), list[int]()
+        for each in elements:
+            if each.at_ms >= moment_ms:
+                continue
+            if each.kind == Kind.SLATE:
+                self.slates.append(SLATES.from_bytes(each.payload))
+            else:
+                self._take(each)
+        self.slates.sort(key=lambda slate: slate.served_ms)
+
+    def rows(self, from_ms: int) -> pa.Table:
+        """The events that happened from a time on, as `Rows.since`; column `own`, bool: which of them count here."""
+        rows = self._rows.since(from_ms)
+        own = ~np.isin(rows["position"].to_numpy(), self._others)
+        return rows.append_column("own", pa.array(own, pa.bool_()))
+
+    def _take(self, element: Element) -> None:
+        event = EVENTS.from_bytes(element.payload)
+        self._rows.offer(element.number, event)
+        if element.kind == Kind.EVENT:
+            self.events.append(event)
+        else:
+            self._others.append(element.number)
+
+
 class ViewerShard:
-    """What a shard does with its elements."""
+    """What a shard does with what it knows."""
 
     def __init__(self, layout: Layout) -> None:
         """Takes the columns of the samples; slates with others are left out."""
         self._layout, self._layout_name = layout, name_of(layout)
 
-    def arrays(self, elements: Sequence[Element], number: int, known_ms: int) -> Arrays:
+    def arrays(self, known: Known, number: int) -> Arrays:
         """An hour as of a moment.
 
         Args:
-            elements: Of the shard, in the order of the logs, those of the hour and of the time that matters to it.
+            known: What is known by the moment, of the hour and of the time that matters to it.
             number: Hours since the Unix epoch.
-            known_ms: The moment, Unix milliseconds: what was received later is left out.
         """
-        known = [each for each in elements if each.at_ms < known_ms]
         hour = Hour(
             number=number,
-            rows=_rows([each for each in known if each.kind != Kind.SLATE], rows_from_ms(number)),
-            extent=Extent(known_ms, _EVERY_KIND),
-            slates=_slates([each for each in known if each.kind == Kind.SLATE], number),
+            rows=known.rows(rows_from_ms(number)),
+            extent=Extent(known.moment_ms, _EVERY_KIND),
+            slates=(each for each in known.slates if _slates_from_ms(number) <= each.served_ms < _end_ms(number)),
             layout_name=self._layout_name,
             layout=self._layout,
         )
@@ -82,19 +119,8 @@ def _slates_from_ms(hour: int) -> int:
     return hour * HOUR_MS - EARLIER_MS
 
 
-def _slates(elements: Sequence[Element], hour: int) -> Iterator[ServedSlate]:
-    """Those of an hour, and of the time before that matters to it, by their clocks."""
-    near = [each for each in elements if _slates_from_ms(hour) <= each.at_ms < (hour + 1) * HOUR_MS]
-    return (SLATES.from_bytes(each.payload) for each in sorted(near, key=lambda each: each.at_ms))
-
-
-def _rows(events: Sequence[Element], from_ms: int) -> pa.Table:
-    """The events that happened from a time on, as `Rows.since`, and which of them count here: column `own`, bool."""
-    near = [each for each in events if each.time_ms >= from_ms]
-    rows, own = Rows(from_ms), [each.kind == Kind.EVENT for each in near]
-    for each in near:
-        rows.offer(each.number, EVENTS.from_bytes(each.payload))
-    return rows.since(from_ms).append_column("own", pa.array(own, pa.bool_()))
+def _end_ms(hour: int) -> int:
+    return (hour + 1) * HOUR_MS
 
 
 def _flat(hour: Hour) -> Iterator[tuple[str, NDArray[Any]]]:
