@@ -66,18 +66,20 @@ class ModelServers:
             ServingError: No server answered; that of the last one that was asked.
         """
         deadline_s = time.perf_counter() + timeout_s
+
+        async def ask(number: int) -> Prediction:
+            left_s = max(deadline_s - time.perf_counter(), 0.0)
+            return await self._clients[number].predict(
+                model, inputs, signature=signature, version=version, outputs=outputs, timeout_s=left_s
+            )
+
         *others, last = self._in_turn()
         for number in others:
             try:
-                return await self._clients[number].predict(
-                    model, inputs, signature=signature, version=version, outputs=outputs, timeout_s=timeout_s
-                )
+                return await ask(number)
             except (ServerUnavailableError, ModelNotFoundError):
                 self._back_s[number] = time.perf_counter() + AWAY_S
-                timeout_s = max(deadline_s - time.perf_counter(), 0.0)
-        return await self._clients[last].predict(
-            model, inputs, signature=signature, version=version, outputs=outputs, timeout_s=timeout_s
-        )
+        return await ask(last)
 
     async def available(self, model: str, timeout_s: float) -> set[int]:
         """The versions of a model that every server has; of those that can be reached, if one can be.

@@ -46,6 +46,7 @@ def _compare(folder: Path, events: int, *, kill: bool) -> int:
         if kill:
             until(lambda: bool(job.lines(PARTS)), running, cluster, _TIMEOUT_S)
             cluster.kill_task_manager()
+            cluster.add_task_manager()
             _say(f"killed a TaskManager after {time.monotonic() - started_s:.0f} s")
         until(lambda: job.committed() == job.hours, running, cluster, _TIMEOUT_S)
         _say(f"Flink: {job.hours} hours final after {time.monotonic() - started_s:.0f} s")

@@ -91,9 +91,10 @@ class FlinkCluster:
         self.task_managers.remove(busy)
         _end(children)
 
-    def submit(self, *arguments: str, savepoint: str = "") -> str:
+    def submit(self, *arguments: str, savepoint: str = "", parallelism: int = 2) -> str:
         """Runs the job detached, with `flink run`, from a savepoint if one is given; returns its id."""
-        options = ["--detached", "--pyModule", "training.streaming.flink.job", "--pyFiles", str(self._bundle)]
+        options = ["--detached", "--parallelism", str(parallelism)]
+        options += ["--pyModule", "training.streaming.flink.job", "--pyFiles", str(self._bundle)]
         options += ["--fromSavepoint", savepoint] if savepoint else []
         told = self.flink("run", *options, *arguments)
         return told.rpartition("JobID ")[2].split()[0]

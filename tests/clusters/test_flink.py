@@ -22,11 +22,13 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FlinkCluster]:
         yield running
 
 
-def half_way(job: Job, cluster: FlinkCluster, broker: KafkaBroker, address: str) -> tuple[str, list[Event]]:
+def half_way(
+    job: Job, cluster: FlinkCluster, broker: KafkaBroker, address: str, parallelism: int = 2
+) -> tuple[str, list[Event]]:
     """Runs the job on the first half of its events until parts are there; returns its id, and the other events."""
     half = len(job.events) // 2
     produce(broker, address, job.events[:half])
-    running = cluster.submit(*job.arguments(address))
+    running = cluster.submit(*job.arguments(address), parallelism=parallelism)
     until(lambda: bool(job.lines(PARTS)), running, cluster)
     return running, job.events[half:]
 
@@ -39,17 +41,17 @@ def test_a_stream_whose_task_manager_is_killed_makes_what_the_worker_makes(
     produce(broker, address, rest[:100])
     cluster.kill_task_manager()
     produce(broker, address, rest[100:])
+    cluster.add_task_manager()
     until(lambda: job.committed() == job.hours, running, cluster)
     cluster.flink("cancel", running)
-    cluster.add_task_manager()
     assert job.assert_same_as_worker_and_batch() == (0, 0)
 
 
-def test_a_savepoint_goes_on_under_another_layout_of_the_records(
+def test_a_savepoint_goes_on_at_twice_the_parallelism_under_another_layout_of_the_records(
     tmp_path: Path, cluster: FlinkCluster, broker: KafkaBroker, address: str
 ) -> None:
     job = Job(*made_up(tmp_path, seed=22))
-    running, rest = half_way(job, cluster, broker, address)
+    running, rest = half_way(job, cluster, broker, address, parallelism=1)
     told = cluster.flink("stop", "--savepointPath", f"file://{tmp_path}/savepoints", running)
     savepoint = told.rpartition("Path: ")[2].split()[0]
     job.widen_contents()

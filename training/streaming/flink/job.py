@@ -31,12 +31,9 @@ from feature_service.settings import load
 from training.data.locations import locate
 from training.data.platform import settings_toml
 from training.streaming.flink.elements import EventRouter, SlateRouter
-from training.streaming.flink.landing import landed, record_of
-from training.streaming.flink.operators import BYTES, ELEMENT, RECORDS, Hours, InOrder
+from training.streaming.flink.landing import EVENTS_FOLDER, SLATES_FOLDER, landed, record_of
+from training.streaming.flink.operators import ELEMENT, RECORD, RECORDS, Hours, InOrder
 from training.streaming.flink.plan import PARTS, SUFFIX, Plan
-
-RECORD = Types.TUPLE([Types.LONG(), BYTES])
-"""A record of a log: its position and payload."""
 
 _BATCH = Configuration()
 """A run over what is there. Flink's batch state holds one key at a time, which PyFlink, as it writes late, leaves."""
@@ -62,19 +59,21 @@ def main() -> None:
     parser.add_argument("--batch", action="store_true", help="take what is there, and end")
     arguments = parser.parse_args()
     environment = StreamExecutionEnvironment.get_execution_environment(_BATCH if arguments.batch else Configuration())
+    parallelism = environment.get_parallelism()
+    environment.set_parallelism(1)  # One numbers and orders a log; what runs beside each other are the shards.
     plan = plan_of(arguments)
     plan.write(arguments.out)
     events = _events(environment, arguments.events, batch=arguments.batch)
-    slates = _landing(environment, arguments.slates, batch=arguments.batch)
+    slates = _landing(environment, arguments.slates, SLATES_FOLDER, batch=arguments.batch)
     routers = EventRouter(plan.shards), SlateRouter(plan.shards)
     elements = _timed(events.flat_map(routers[0].route, ELEMENT)).union(
         _timed(slates.flat_map(routers[1].route, ELEMENT), idle_s=_IDLE_S)
     )
-    parts = elements.key_by(lambda element: element[0], Types.INT()).process(
-        Hours(plan, final=arguments.batch), Types.STRING()
-    )
-    parts.sink_to(_sink(f"{arguments.out}/{PARTS}"))
-    parts.get_side_output(RECORDS).sink_to(_sink(f"{arguments.out}/{RECORDS.tag_id}"))
+    hours = Hours(plan, final=arguments.batch)
+    parts = elements.key_by(lambda element: element[0], Types.INT()).process(hours, Types.STRING())
+    parts.uid("hours").set_parallelism(parallelism)
+    for name, lines in ((PARTS, parts), (RECORDS.tag_id, parts.get_side_output(RECORDS))):
+        lines.sink_to(_sink(f"{arguments.out}/{name}")).uid(name).set_parallelism(parallelism)
     environment.execute(f"onair hours of {arguments.events}")
 
 
@@ -104,7 +103,9 @@ def _timed(elements: DataStream, *, idle_s: int = 0) -> DataStream:
 
 def _events(environment: StreamExecutionEnvironment, uri: str, *, batch: bool) -> DataStream:
     """The records of the event log."""
-    return (_kafka if uri.startswith("kafka://") else _landing)(environment, uri, batch=batch)
+    if uri.startswith("kafka://"):
+        return _kafka(environment, uri, batch=batch)
+    return _landing(environment, uri, EVENTS_FOLDER, batch=batch)
 
 
 def _kafka(environment: StreamExecutionEnvironment, uri: str, *, batch: bool) -> DataStream:
@@ -119,24 +120,24 @@ def _kafka(environment: StreamExecutionEnvironment, uri: str, *, batch: bool) ->
         )
     """)
     rows = tables.to_data_stream(tables.sql_query("SELECT `position`, payload FROM log"))
-    return rows.map(_record, RECORD).set_parallelism(1)
+    return rows.map(_record, RECORD)
 
 
 def _record(row: Row) -> tuple[int, bytes]:
     return row[0], bytes(row[1])
 
 
-def _landing(environment: StreamExecutionEnvironment, uri: str, *, batch: bool) -> DataStream:
-    """The records of files of lines; of those that go on landing, in the order of their positions."""
+def _landing(environment: StreamExecutionEnvironment, uri: str, name: str, *, batch: bool) -> DataStream:
+    """The records of a log that lands as files of lines; while it goes on landing, in the order of their positions."""
     source = FileSource.for_record_stream_format(StreamFormat.text_line_format(), _flink_uri(uri))
+    if not batch:
+        source.monitor_continuously(Duration.of_seconds(_LANDING_S))
+    lines = environment.from_source(source.build(), WatermarkStrategy.no_watermarks(), uri).uid(f"landing {name}")
+    records = lines.map(record_of, RECORD)
     if batch:
-        lines = environment.from_source(source.build(), WatermarkStrategy.no_watermarks(), uri)
-        return lines.map(record_of, RECORD)
-    source.monitor_continuously(Duration.of_seconds(_LANDING_S))
-    lines = environment.from_source(source.build(), WatermarkStrategy.no_watermarks(), uri).set_parallelism(1)
+        return records
     first = min((first for first, _ in landed(*locate(uri))), default=0)
-    records = lines.map(record_of, RECORD).set_parallelism(1)
-    return records.key_by(lambda _: 0, Types.INT()).process(InOrder(first), RECORD).set_parallelism(1)
+    return records.key_by(lambda _: 0, Types.INT()).process(InOrder(first), RECORD).uid(f"{name} in order")
 
 
 def _sink(uri: str) -> FileSink:

@@ -17,8 +17,14 @@ from training.streaming.flink.shards import Shards
 BYTES = Types.PRIMITIVE_ARRAY(Types.BYTE())
 ELEMENT = Types.TUPLE([Types.INT(), Types.LONG(), Types.LONG(), Types.INT(), Types.LONG(), BYTES])
 """An `Element` on its way."""
+RECORD = Types.TUPLE([Types.LONG(), BYTES])
+"""A record of a log: its position and payload."""
 RECORDS = OutputTag("records", Types.STRING())
 """Beside the parts of hours: the records that have changed."""
+
+
+_BLOCK = 512
+"""So many records that are early wait together: each look at what is not in memory takes a call to another process."""
 
 
 class Hours(KeyedProcessFunction):
@@ -65,7 +71,7 @@ class InOrder(KeyedProcessFunction):
     def open(self, runtime_context: RuntimeContext) -> None:
         """Called in the process that runs it."""
         self._next = runtime_context.get_state(ValueStateDescriptor("next", Types.LONG()))
-        self._early = runtime_context.get_map_state(MapStateDescriptor("early", Types.LONG(), BYTES))
+        self._early = runtime_context.get_map_state(MapStateDescriptor("early", Types.LONG(), Types.LIST(RECORD)))
 
     def process_element(
         self,
@@ -73,16 +79,27 @@ class InOrder(KeyedProcessFunction):
         ctx: KeyedProcessFunction.Context,  # noqa: ARG002
     ) -> Iterator[tuple[int, bytes]]:
         """Lets a record pass when all before it have passed."""
-        position, payload = value
         expected = self._next.value()
         expected = self._first if expected is None else expected
-        if position != expected:
-            self._early.put(position, payload)
+        if value[0] != expected:
+            block = value[0] // _BLOCK
+            self._early.put(block, [*(self._early.get(block) or ()), value])
             return
-        while payload is not None:
-            yield expected, payload
+        yield value
+        expected += 1
+        for record in self._early_from(expected):
+            yield record
             expected += 1
-            payload = self._early.get(expected)
-            if payload is not None:
-                self._early.remove(expected)
         self._next.update(expected)
+
+    def _early_from(self, position: int) -> Iterator[tuple[int, bytes]]:
+        """The records that have come early and follow each other from a position on; they are let go of."""
+        while held := self._early.get(position // _BLOCK):
+            block, waiting = position // _BLOCK, dict(held)
+            while position in waiting:
+                yield position, waiting.pop(position)
+                position += 1
+            if waiting:
+                self._early.put(block, list(waiting.items()))
+                return
+            self._early.remove(block)
