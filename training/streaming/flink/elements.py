@@ -5,6 +5,7 @@ streamers are each spread over shards, and a shard does for its hours what the e
 shards a side, those of viewers are 0 to n − 1, those of streamers n to 2n − 1.
 """
 
+import struct
 from collections.abc import Iterator
 from enum import IntEnum
 from typing import Any, NamedTuple
@@ -46,6 +47,24 @@ class Element(NamedTuple):
     kind: int
     time_ms: int
     payload: bytes
+
+
+_HEAD = struct.Struct("<iqqbqi")
+"""The fields before the payload, and its length in bytes."""
+
+
+def packed(element: Element) -> bytes:
+    """An element as bytes, to which others may be appended."""
+    return _HEAD.pack(*element[:-1], len(element.payload)) + element.payload
+
+
+def unpacked(data: bytes) -> Iterator[Element]:
+    """The elements in bytes."""
+    place = 0
+    while place < len(data):
+        shard, at_ms, number, kind, time_ms, length = _HEAD.unpack_from(data, place)
+        place += _HEAD.size + length
+        yield Element(shard, at_ms, number, kind, time_ms, data[place - length : place])
 
 
 class EventRouter:

@@ -7,11 +7,11 @@ from typing import Any
 
 from pyflink.common import Types
 from pyflink.datastream import KeyedProcessFunction, OutputTag, RuntimeContext
-from pyflink.datastream.state import ListStateDescriptor, MapStateDescriptor, ValueStateDescriptor
+from pyflink.datastream.state import MapStateDescriptor, ValueStateDescriptor
 
-from training.streaming.flink.elements import Element, Kind
+from training.streaming.flink.elements import Element, Kind, packed, unpacked
 from training.streaming.flink.plan import Plan
-from training.streaming.flink.schedule import due_ms
+from training.streaming.flink.schedule import BUCKET_MS, due_ms
 from training.streaming.flink.shards import Shards
 
 BYTES = Types.PRIMITIVE_ARRAY(Types.BYTE())
@@ -28,7 +28,11 @@ _BLOCK = 512
 
 
 class Hours(KeyedProcessFunction):
-    """Elements wait, and each moment at which hours are due has its timer; keyed by shard."""
+    """Elements wait, and each moment at which hours are due has its timer; keyed by shard.
+
+    They wait in buckets by the stream's time, since one log may be read far ahead of the other, and what waits for a
+    later moment is not touched.
+    """
 
     def __init__(self, plan: Plan, *, final: bool) -> None:
         """Takes what the job makes; with `final`, each hour's last revision alone."""
@@ -37,14 +41,15 @@ class Hours(KeyedProcessFunction):
     def open(self, runtime_context: RuntimeContext) -> None:
         """Called in the process that runs it."""
         self._shards = Shards(Plan.from_text(self._text), final=self._final)
-        self._waiting = runtime_context.get_list_state(ListStateDescriptor("waiting", ELEMENT))
+        self._waiting = runtime_context.get_map_state(MapStateDescriptor("waiting", Types.LONG(), BYTES))
         self._history = runtime_context.get_state(ValueStateDescriptor("history", BYTES))
 
     def process_element(self, value: tuple[Any, ...], ctx: KeyedProcessFunction.Context) -> None:
         """Takes an element in."""
         element = Element(*value)
         if element.kind != Kind.TICK:
-            self._waiting.add(value)
+            bucket = element.at_ms // BUCKET_MS
+            self._waiting.put(bucket, (self._waiting.get(bucket) or b"") + packed(element))
             return
         for moment_ms in due_ms(element.at_ms):
             ctx.timer_service().register_event_time_timer(moment_ms)
@@ -53,9 +58,13 @@ class Hours(KeyedProcessFunction):
         self, timestamp: int, ctx: KeyedProcessFunction.OnTimerContext
     ) -> Iterator[str | tuple[OutputTag, str]]:
         """Says what the shard has of the hours that are due."""
-        held = [Element(*value) for value in self._waiting.get()]
+        buckets = sorted(self._waiting.keys())
+        over = (self._waiting.get(bucket) for bucket in buckets if bucket * BUCKET_MS < timestamp)
+        held = [element for data in over for element in unpacked(data)]
         spoken = self._shards.speak(ctx.get_current_key(), timestamp, held, self._history.value())
-        self._waiting.update([tuple(each) for each in spoken.kept])
+        for bucket in buckets:
+            if (bucket + 1) * BUCKET_MS <= spoken.needed_from_ms:
+                self._waiting.remove(bucket)
         self._history.update(spoken.history)
         yield RECORDS, spoken.records
         yield from spoken.parts

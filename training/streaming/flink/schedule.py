@@ -1,12 +1,16 @@
 """The schedule of hours: when which revisions are due, as the embedded worker has it by default."""
 
 from collections.abc import Iterator
+from math import gcd
 
 from training.data.hours import HOUR_MS
 from training.streaming.hour_join import CORRECT_HOURS, FIRST_MS
 
 LAST_REVISION = CORRECT_HOURS + 1
 """The one that is not written again."""
+
+BUCKET_MS = gcd(HOUR_MS, FIRST_MS)
+"""So much of the logs waits together; what counts at a moment are whole buckets."""
 
 Due = tuple[int, int]
 """An hour since the Unix epoch, and the number of its revision."""

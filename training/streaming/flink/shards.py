@@ -12,7 +12,7 @@ from training.streaming.flink.plan import Plan
 from training.streaming.flink.records import ViewerRecords, from_state, to_state
 from training.streaming.flink.rooms import RoomShard
 from training.streaming.flink.schedule import Due, oldest_open, revisions_at
-from training.streaming.flink.viewers import Known, ViewerShard, is_needed
+from training.streaming.flink.viewers import Known, ViewerShard, needed_from_ms
 
 _AS_OF = "as_of_ms"
 
@@ -24,13 +24,13 @@ class Spoken:
     Attributes:
         parts: Lines: its parts of the hours that are due.
         records: A line: the records that have changed since the moment before.
-        kept: The elements that later hours need too.
+        needed_from_ms: Elements of before are not needed any more.
         history: Its records, and of streamers' rooms what they were like.
     """
 
     parts: list[str]
     records: str
-    kept: list[Element]
+    needed_from_ms: int
     history: bytes
 
 
@@ -70,7 +70,7 @@ class Shards:
                 for hour, revision in due
             ],
             to_line(RecordsKey(now_ms, "viewers", shard), records.changed()),
-            [each for each in held if each.at_ms >= now_ms or is_needed(each, oldest_open(now_ms))],
+            needed_from_ms(oldest_open(now_ms)),
             to_state({**records.all(), _AS_OF: np.array(now_ms, np.int64)}),
         )
 
@@ -82,4 +82,4 @@ class Shards:
         parts = [to_line(PartKey(hour, revision, "rooms", shard), rooms.arrays(hour)) for hour, revision in due]
         rooms.forget(oldest_open(now_ms))
         records = to_line(RecordsKey(now_ms, "rooms", shard), rooms.records())
-        return Spoken(parts, records, [each for each in held if each.at_ms >= now_ms], rooms.state())
+        return Spoken(parts, records, now_ms, rooms.state())

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from feature_service.features.events import MAX_LATENESS_MS, Event, EventKind
+from feature_service.features.events import MAX_AHEAD_MS, MAX_LATENESS_MS, Event, EventKind
 from feature_service.features.layout import Layout
 from feature_service.log.codec import EVENTS
 from feature_service.served.layouts import name_of
@@ -110,9 +110,9 @@ class ViewerShard:
         return dict(_flat(hour))
 
 
-def is_needed(element: Element, hour: int) -> bool:
-    """Whether an element matters to an hour or a later one."""
-    return element.time_ms >= (_slates_from_ms(hour) if element.kind == Kind.SLATE else rows_from_ms(hour))
+def needed_from_ms(hour: int) -> int:
+    """What was received or served earlier does not matter to an hour."""
+    return min(rows_from_ms(hour) - MAX_AHEAD_MS, _slates_from_ms(hour))
 
 
 def _slates_from_ms(hour: int) -> int:

@@ -15,7 +15,7 @@ from training.data.hours import HOUR_MS
 from training.data.platform import settings_toml
 from training.data.samples_io import read_enters, read_sample_about, read_samples
 from training.streaming.flink.committing import Committed, Committer
-from training.streaming.flink.elements import Element, EventRouter, Kind, SlateRouter
+from training.streaming.flink.elements import Element, EventRouter, Kind, SlateRouter, packed, unpacked
 from training.streaming.flink.landing import land, record_of
 from training.streaming.flink.plan import PARTS, SUFFIX, Plan
 from training.streaming.flink.schedule import due_ms
@@ -63,7 +63,8 @@ class Flow:
 
     def _speak(self, shard: int, moment_ms: int) -> list[str]:
         spoken = self._shards.speak(shard, moment_ms, self._held[shard], self._history[shard])
-        self._held[shard], self._history[shard] = spoken.kept, spoken.history
+        self._held[shard] = [each for each in self._held[shard] if each.at_ms >= spoken.needed_from_ms]
+        self._history[shard] = spoken.history
         self.records.append(spoken.records)
         self.parts += spoken.parts
         return spoken.parts
@@ -111,6 +112,15 @@ def test_the_records_are_those_of_a_service(tmp_path: Path) -> None:
     logs.append(closed(events))
     run(logs, flow := Flow(tmp_path / "out"))
     assert assert_service_has(told(flow.records), logs.log, CATALOG, but=LATER) == 0
+
+
+def test_elements_that_waited_together_are_what_they_were() -> None:
+    elements = [
+        Element(3, START_MS, 7, Kind.EVENT, START_MS - 5, b"what happened"),
+        Element(3, START_MS + 1, 2, Kind.SLATE, START_MS + 1, bytes(range(256))),
+        Element(3, START_MS + 2, 9, Kind.END, START_MS, b""),
+    ]
+    assert list(unpacked(b"".join(map(packed, elements)))) == elements
 
 
 def test_last_revisions_alone_are_the_same_samples(tmp_path: Path) -> None:
