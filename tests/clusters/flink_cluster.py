@@ -24,7 +24,7 @@ jobmanager.bind-host: 127.0.0.1
 jobmanager.memory.process.size: 800m
 taskmanager.host: 127.0.0.1
 taskmanager.bind-host: 127.0.0.1
-taskmanager.memory.process.size: 1300m
+taskmanager.memory.process.size: 2400m
 taskmanager.numberOfTaskSlots: {slots}
 rest.address: 127.0.0.1
 rest.bind-address: 127.0.0.1
