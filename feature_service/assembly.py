@@ -15,6 +15,7 @@ from feature_service.live.approximate import Approximation, load_faiss
 from feature_service.live.table import LiveTable
 from feature_service.model_servers import ModelServers
 from feature_service.observe.observer import Observer
+from feature_service.overload.limiter import Limiters
 from feature_service.pipeline import Pipeline
 from feature_service.recall import CHANNELS
 from feature_service.recall.asking import Asking
@@ -77,6 +78,7 @@ class Assembly:
             writer=writer,
             rollout=self.rollout,
             pipeline=self.pipeline,
+            limiters=Limiters.of(self.settings.overload, time.perf_counter),
             now_ms=self.now_ms,
             served=ServedLog(self.served, share, self.catalog.fingerprint) if share else None,
             observer=self.observer,

@@ -2,7 +2,6 @@
 
 import logging
 import socket
-import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
@@ -78,10 +77,7 @@ class RecommendationServicer(AdminServicer):
 
     def __init__(self, service: FeatureService) -> None:
         super().__init__(service)
-        overload = service.settings.overload
-        target_s, reports = overload.target_ms / 1000, overload.reports_in_flight
-        self._asking = Limiter(target_s, overload.least_in_flight, overload.most_in_flight, time.perf_counter)
-        self._reporting = Limiter(target_s, reports, reports, time.perf_counter)
+        self._limiters = service.limiters
 
     async def Recommend(  # noqa: N802
         self, request: pb.RecommendRequest, context: RpcContext
@@ -94,7 +90,7 @@ class RecommendationServicer(AdminServicer):
             self._service.shown(outcome)
             return answers.recommend_response(outcome, world)
 
-        return await _answer(answer, context, self._asking)
+        return await _answer(answer, context, self._limiters.asking)
 
     async def Explain(  # noqa: N802
         self, request: pb.RecommendRequest, context: RpcContext
@@ -106,7 +102,7 @@ class RecommendationServicer(AdminServicer):
             outcome = await self._service.recommend(_asked(request), context.time_remaining(), world, rung)
             return answers.explain_response(outcome, world, self._service.catalog)
 
-        return await _answer(answer, context, self._asking)
+        return await _answer(answer, context, self._limiters.asking)
 
     async def WhatIf(  # noqa: N802
         self, request: pb.WhatIfRequest, context: RpcContext
@@ -120,7 +116,7 @@ class RecommendationServicer(AdminServicer):
             outcome, world = await self._service.what_if(asked, wish, left_s, self._service.world(), rung)
             return answers.explain_response(outcome, world, self._service.catalog)
 
-        return await _answer(answer, context, self._asking)
+        return await _answer(answer, context, self._limiters.asking)
 
     async def SimilarStreamers(  # noqa: N802
         self, request: pb.SimilarStreamersRequest, context: RpcContext
@@ -137,7 +133,7 @@ class RecommendationServicer(AdminServicer):
             )
             return answers.similar_response(neighbours)
 
-        return await _answer(answer, context, self._asking)
+        return await _answer(answer, context, self._limiters.asking)
 
     async def GetFeatures(  # noqa: N802
         self, request: pb.GetFeaturesRequest, context: RpcContext
@@ -153,7 +149,7 @@ class RecommendationServicer(AdminServicer):
                 found.tensors, found.layout, found.unknown_room_ids, found.now_ms, found.log_position
             )
 
-        return await _answer(answer, context, self._asking)
+        return await _answer(answer, context, self._limiters.asking)
 
     async def ReportEvents(  # noqa: N802
         self, request: pb.ReportEventsRequest, context: RpcContext
@@ -163,7 +159,7 @@ class RecommendationServicer(AdminServicer):
         async def answer(_: Rung) -> pb.ReportEventsResponse:
             return answers.report_response(await self._report(request.events))
 
-        return await _answer(answer, context, self._reporting)
+        return await _answer(answer, context, self._limiters.reporting)
 
     async def _report(self, messages: Sequence[event_pb2.Event]) -> list[Result]:
         """Takes in what stands for an event; a message that does not is refused alone."""

@@ -26,6 +26,7 @@ from feature_service.live.table import LiveTable
 from feature_service.observe.observer import Observer
 from feature_service.observe.requests import REQUEST_ID
 from feature_service.overload.ladder import Rung
+from feature_service.overload.limiter import Limiters
 from feature_service.pipeline import Pipeline
 from feature_service.rollout import Rollout
 from feature_service.served.log import ServedLog
@@ -113,6 +114,7 @@ class FeatureService:
         writer: Takes events in.
         rollout: The versions that serve.
         pipeline: The stages.
+        limiters: How many requests run at once.
         now_ms: The clock.
         served: Logs what is shown; None = the settings want none of it.
         observer: Makes metrics and traces of what happens; None = nobody looks at them.
@@ -128,6 +130,7 @@ class FeatureService:
     writer: Reports
     rollout: Rollout
     pipeline: Pipeline
+    limiters: Limiters
     now_ms: NowMs
     served: ServedLog | None = None
     observer: Observer | None = None

@@ -61,6 +61,15 @@ class Metrics:
                 registry=registry,
             )
         )
+        self.in_flight = Gauge(
+            "onair_requests_in_flight", "Calls that run now: asking, or reporting.", ("kind",), registry=registry
+        )
+        self.limit = Gauge(
+            "onair_requests_limit",
+            "How many may run at once, as it is learnt from how long answers take; more are refused.",
+            ("kind",),
+            registry=registry,
+        )
         self.degradations = Children(
             Counter(
                 "onair_degradations_total",

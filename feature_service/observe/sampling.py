@@ -48,6 +48,9 @@ class Sampler:
         metrics.live_rooms.set(len(service.live.rows(service.now_ms())))
         metrics.resident_users.set(len(state.users))
         metrics.resident_streamers.set(len(state.streamers))
+        for kind, limiter in (("asking", service.limiters.asking), ("reporting", service.limiters.reporting)):
+            metrics.in_flight.labels(kind).set(limiter.in_flight)
+            metrics.limit.labels(kind).set(limiter.limit)
         now_s = time.monotonic()
         if not service.keeper.lag:
             self._newest_s = now_s

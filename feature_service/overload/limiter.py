@@ -8,8 +8,11 @@ Requests that waited in a queue instead would all be late.
 
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Self
 
 from feature_service.overload.ladder import Rung, rung_at
+from feature_service.overload.settings import OverloadSettings
 
 START = 16
 """The first limit."""
@@ -87,3 +90,25 @@ class Limiter:
                 self._decreased_s = end_s
         elif 2 * self._in_flight >= self._limit:
             self._limit = min(self._most, self._limit + 1 / self._limit)
+
+
+@dataclass(frozen=True, slots=True)
+class Limiters:
+    """Those of a process.
+
+    Attributes:
+        asking: Of calls that read.
+        reporting: Of reports, which wait for the log.
+    """
+
+    asking: Limiter
+    reporting: Limiter
+
+    @classmethod
+    def of(cls, overload: OverloadSettings, timer: Callable[[], float]) -> Self:
+        """What the settings say, on a steady clock of seconds."""
+        target_s, reports = overload.target_ms / 1000, overload.reports_in_flight
+        return cls(
+            asking=Limiter(target_s, overload.least_in_flight, overload.most_in_flight, timer),
+            reporting=Limiter(target_s, reports, reports, timer),
+        )

@@ -15,6 +15,7 @@ from feature_service.observe.exposition import MetricsAddressError, exposed
 from feature_service.observe.observer import Observer, observer_of
 from feature_service.observe.sampling import Sampler
 from feature_service.observe.settings import TracingSettings
+from feature_service.settings import load
 from serving.launch import free_port
 from tests.feature_service.observe.observed_service import Observed, event, observed
 from tests.feature_service.scripted_model_server import ranker, serving
@@ -26,6 +27,9 @@ ranker = "mmoe"
 [scene.channels]
 hot = 10
 """
+
+
+LIMITS = load().overload
 
 
 async def until(holds: Callable[[], bool]) -> None:
@@ -55,6 +59,15 @@ async def test_gauges_show_what_is_in_memory_and_where_the_log_is(tmp_path: Path
     assert stack.value("onair_resident_users") == 1
     assert stack.value("onair_resident_streamers") == 2
     assert stack.value("onair_log_position") == 4
+
+
+async def test_gauges_show_how_many_calls_run_and_how_many_may(tmp_path: Path) -> None:
+    async with observed(tmp_path) as stack:
+        with stack.service.limiters.asking.admitted():
+            sampler_of(stack, tmp_path).sample()
+    names = ("onair_requests_in_flight", "onair_requests_limit")
+    assert [stack.value(name, kind="asking") for name in names] == [1, LIMITS.most_in_flight]
+    assert [stack.value(name, kind="reporting") for name in names] == [0, LIMITS.reports_in_flight]
 
 
 async def test_a_model_shows_the_version_that_serves_and_no_other(tmp_path: Path) -> None:
