@@ -125,10 +125,14 @@ class LiveTable:
         return np.where(self.mask(rows, now_ms), rows, 0)
 
     def sweep(self, now_ms: int) -> Iterator[int]:
-        """Frees rooms that have been off air for longer than a late event can be; yields their rows first."""
-        for row in [row for row in self._told_ms if self._off_air_since_ms(row) < now_ms - MAX_LATENESS_MS]:
+        """Frees rooms that are gone; yields their rows first."""
+        for row in [row for row in self._told_ms if self.is_gone(row, now_ms)]:
             yield row
             self.forget(row)
+
+    def is_gone(self, row: int, now_ms: int) -> bool:
+        """Whether a room has been off air for longer than a late event can be."""
+        return self._off_air_since_ms(row) < now_ms - MAX_LATENESS_MS
 
     def _fall_back(self, row: int, now_ms: int) -> None:
         """A room went off air: its streamer may have an older one that goes on."""

@@ -24,13 +24,14 @@ jobmanager.bind-host: 127.0.0.1
 jobmanager.memory.process.size: 800m
 taskmanager.host: 127.0.0.1
 taskmanager.bind-host: 127.0.0.1
-taskmanager.memory.process.size: 2400m
-taskmanager.numberOfTaskSlots: {slots}
+taskmanager.memory.process.size: {task_manager_mb}m
+taskmanager.numberOfTaskSlots: 1
 rest.address: 127.0.0.1
 rest.bind-address: 127.0.0.1
 rest.port: {rest}
 heartbeat.interval: 1000
 heartbeat.timeout: 8000
+task.cancellation.timeout: 20000
 execution.checkpointing.interval: {checkpoint_s}s
 execution.checkpointing.incremental: true
 state.backend.type: rocksdb
@@ -38,7 +39,7 @@ execution.checkpointing.dir: file://{folder}/checkpoints
 execution.checkpointing.savepoint-dir: file://{folder}/savepoints
 execution.checkpointing.externalized-checkpoint-retention: RETAIN_ON_CANCELLATION
 restart-strategy.type: fixed-delay
-restart-strategy.fixed-delay.attempts: 20
+restart-strategy.fixed-delay.attempts: 100
 restart-strategy.fixed-delay.delay: 1s
 io.tmp.dirs: {folder}/tmp
 env.java.opts.all: {opened} -Djava.io.tmpdir={folder}/tmp
@@ -50,13 +51,12 @@ python.client.executable: {python}
 class FlinkCluster:
     """The cluster; to be ended as a context."""
 
-    def __init__(self, folder: Path, *, task_managers: int = 2, slots: int = 1, checkpoint_s: int = 2) -> None:
-        """Starts it and waits until its TaskManagers are registered.
+    def __init__(self, folder: Path, *, task_manager_mb: int = 1300, checkpoint_s: int = 2) -> None:
+        """Starts it and waits until its two TaskManagers are registered.
 
         Args:
             folder: Of its configuration, logs, checkpoints and savepoints.
-            task_managers: How many.
-            slots: Of each.
+            task_manager_mb: Memory of each, which has one slot.
             checkpoint_s: Seconds between checkpoints.
         """
         for needed in (_ENVIRONMENT, _JARS):
@@ -64,7 +64,7 @@ class FlinkCluster:
         self.folder, self._rest = folder, free_port()
         self.python = _ENVIRONMENT / "bin" / "python"
         home = self._home(next((_ENVIRONMENT / "lib").glob("python3*/site-packages/pyflink")))
-        self._configure(home, slots, checkpoint_s)
+        self._configure(home, task_manager_mb=task_manager_mb, checkpoint_s=checkpoint_s)
         self._bin = home / "bin"
         self._environment = {**os.environ, "FLINK_CONF_DIR": str(folder / "conf"), "FLINK_HOME": str(home)}
         self._bundle = folder / "bundle"
@@ -72,7 +72,7 @@ class FlinkCluster:
         self._job_manager = self._start("jobmanager.sh", lambda: self._registered() is not None)
         self.task_managers: list[Server] = []
         try:
-            for _ in range(task_managers):
+            for _ in range(2):
                 self.add_task_manager()
         except BaseException:
             self._job_manager.kill()
@@ -90,6 +90,12 @@ class FlinkCluster:
         busy.kill()
         self.task_managers.remove(busy)
         _end(children)
+
+    def replace_ended(self) -> None:
+        """Starts another for each TaskManager that has ended, as whoever runs a Flink for good does."""
+        for each in [each for each in self.task_managers if each.ended]:
+            self.task_managers.remove(each)
+            self.add_task_manager()
 
     def submit(self, *arguments: str, savepoint: str = "", parallelism: int = 2) -> str:
         """Runs the job detached, with `flink run`, from a savepoint if one is given; returns its id."""
@@ -114,6 +120,17 @@ class FlinkCluster:
         """What the JobManager's REST interface says."""
         with urllib.request.urlopen(f"http://127.0.0.1:{self._rest}{path}", timeout=10) as answer:
             return json.load(answer)
+
+    def told_of(self, job: str) -> str:
+        """What to know of a job that does not go on: its tasks, what has failed, and the end of each log."""
+        tasks = [(each["name"][:40], each["tasks"]) for each in self.ask(f"/jobs/{job}")["vertices"]]
+        failed = [
+            each["stacktrace"][:2000] for each in self.ask(f"/jobs/{job}/exceptions")["exceptionHistory"]["entries"]
+        ]
+        logs = [path.read_text(errors="replace")[-3000:] for path in sorted(self.folder.glob("*.log"))]
+        return "\n\n".join(
+            [f"{self.state(job)}, {len(self._registered() or ())} TaskManagers, {tasks}", *failed, *logs]
+        )
 
     def state(self, job: str) -> str:
         """Of a job."""
@@ -155,7 +172,7 @@ class FlinkCluster:
                 (home / name / jar.name).symlink_to(jar)
         return home
 
-    def _configure(self, home: Path, slots: int, checkpoint_s: int) -> None:
+    def _configure(self, home: Path, **settings: int) -> None:
         shutil.copytree(home / "conf", self.folder / "conf")
         (self.folder / "tmp").mkdir()
         given = (home / "conf" / "config.yaml").read_text("utf-8")
@@ -163,10 +180,9 @@ class FlinkCluster:
             opened=given.partition(" all: ")[2].splitlines()[0],
             rpc=free_port(),
             rest=self._rest,
-            slots=slots,
-            checkpoint_s=checkpoint_s,
             folder=self.folder,
             python=self.python,
+            **settings,
         )
         (self.folder / "conf" / "config.yaml").write_text(config, encoding="utf-8")
 

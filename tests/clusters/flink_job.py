@@ -84,31 +84,31 @@ class Job:
             pass
         return self.folder / "hours"
 
-    def assert_same_as_worker_and_batch(self, *, but: str = LATER) -> tuple[int, int]:
+    def assert_same_as_worker_and_batch(self, *, but: str = LATER) -> int:
         """Samples are those of the worker and of the join of the whole log, records those of a service.
 
         Args:
             but: The event that no moment has come after, so that its records are not told.
 
         Returns:
-            Of how many visits the join of the whole log knows another length, and of how many rooms, long off air, the
-            service another record.
+            Of how many visits the join of the whole log knows another length.
         """
         parts = self.lines(PARTS)
         assert len({line.partition("\t")[0] for line in parts}) == len(parts), "a part stands there twice"
         assert_same(self.out / "hours", self.worker_hours())
-        rooms = assert_service_has(told(self.lines("records")), self.logs.log, self.catalog, but=but)
+        assert_service_has(told(self.lines("records")), self.logs.log, self.catalog, but=but)
         whole = batch(self.logs)
         assert_same_samples(self.out / "hours", whole)
-        return visits_apart(self.out / "hours", whole), rooms
+        return visits_apart(self.out / "hours", whole)
 
 
 def until(reached: Callable[[], bool], job: str, cluster: FlinkCluster, timeout_s: float = 240) -> None:
     """Waits until something is so, while a job runs."""
     deadline_s = time.monotonic() + timeout_s
     while not reached():
-        assert cluster.state(job) in ("CREATED", "RUNNING", "RESTARTING"), cluster.ask(f"/jobs/{job}/exceptions")
-        assert time.monotonic() < deadline_s, f"not reached within {timeout_s:g} s"
+        cluster.replace_ended()
+        assert cluster.state(job) not in ("FAILED", "CANCELED", "FINISHED"), cluster.told_of(job)
+        assert time.monotonic() < deadline_s, f"not reached within {timeout_s:g} s: {cluster.told_of(job)}"
         time.sleep(0.5)
 
 

@@ -51,6 +51,11 @@ class Server:
         """Its process's id."""
         return self._process.pid
 
+    @property
+    def ended(self) -> bool:
+        """Whether it has ended by itself."""
+        return self._process.poll() is not None
+
     def kill(self) -> None:
         """Ends it at once, as `kill -9` does."""
         self._process.kill()

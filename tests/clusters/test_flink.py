@@ -44,7 +44,7 @@ def test_a_stream_whose_task_manager_is_killed_makes_what_the_worker_makes(
     cluster.add_task_manager()
     until(lambda: job.committed() == job.hours, running, cluster)
     cluster.flink("cancel", running)
-    assert job.assert_same_as_worker_and_batch() == (0, 0)
+    assert job.assert_same_as_worker_and_batch() == 0
 
 
 def test_a_savepoint_goes_on_at_twice_the_parallelism_under_another_layout_of_the_records(
@@ -59,7 +59,7 @@ def test_a_savepoint_goes_on_at_twice_the_parallelism_under_another_layout_of_th
     produce(broker, address, rest)
     until(lambda: job.committed() == job.hours, running, cluster)
     cluster.flink("cancel", running)
-    assert job.assert_same_as_worker_and_batch() == (0, 0)
+    assert job.assert_same_as_worker_and_batch() == 0
 
 
 def test_a_run_over_what_has_landed_makes_what_the_worker_makes(tmp_path: Path, cluster: FlinkCluster) -> None:
@@ -67,4 +67,4 @@ def test_a_run_over_what_has_landed_makes_what_the_worker_makes(tmp_path: Path, 
     job.land(EVENTS_FOLDER, job.logs.log)
     cluster.await_end(cluster.submit(*job.arguments(job.landing(EVENTS_FOLDER)), "--batch"), timeout_s=240)
     assert job.committed() == job.hours + 1, "at the end all hours are over, that of the later event too"
-    assert job.assert_same_as_worker_and_batch(but="") == (0, 0)
+    assert job.assert_same_as_worker_and_batch(but="") == 0

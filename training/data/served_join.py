@@ -27,6 +27,7 @@ from training.data.service_log import (
     read_events,
     read_served,
 )
+from training.data.sources import order_ms
 
 EVENTS_PER_SHARD = 200_000
 """After so many events the versions of rooms that ended go into a shard."""
@@ -133,7 +134,7 @@ def _write_rooms(
         writer.rooms(rooms)
 
     for number, (_, event) in enumerate(read_events(log)):
-        now_ms = event.time_ms
+        now_ms = order_ms(event)
         row = followed.apply(event, lambda key, now_ms=now_ms: versions.close(key, now_ms))
         if row is not None:
             versions.learn(event, row)

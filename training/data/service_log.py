@@ -12,6 +12,7 @@ import pyarrow as pa
 from feature_service.features.catalog import Catalog
 from feature_service.features.events import Event
 from feature_service.features.layout import Layout
+from feature_service.features.schema import key_of
 from feature_service.features.state import State
 from feature_service.live.table import LiveTable
 from feature_service.log.kafka_topic import KafkaReader, KafkaTopic
@@ -23,6 +24,7 @@ from feature_service.served.slate import SLATES, ServedSlate
 from training.data.errors import DataError
 from training.data.event_schema import to_table
 from training.data.requests import once
+from training.data.sources import order_ms
 from training.data.sources import read_log as read_history
 
 EVENTS_PER_REPORT = 5_000
@@ -174,13 +176,24 @@ class FollowedState:
         Returns:
             A room's row, as `LiveTable.learn` does.
         """
-        if event.time_ms >= self.sweep_ms:
-            for gone in self.live.sweep(event.time_ms):
-                on_gone(int(self.state.rooms.fields["key"][gone]))
-            self.sweep_ms = event.time_ms + _SWEEP_MS
+        self._forget(event.room_id, order_ms(event), on_gone)
         self.state.apply(event if self._viewers else event._replace(user_id=""))
         self.state.position += 1
         return self.live.learn(event)
+
+    def _forget(self, room_id: str, now_ms: int, on_gone: Callable[[int], None]) -> None:
+        """Forgets rooms that are gone: now and then all of them, and always the one of the event.
+
+        So what becomes of a room depends on its own events alone, whoever else is followed beside it.
+        """
+        keys = self.state.rooms.fields["key"]
+        if now_ms >= self.sweep_ms:
+            for gone in self.live.sweep(now_ms):
+                on_gone(int(keys[gone]))
+            self.sweep_ms = now_ms + _SWEEP_MS
+        elif (row := self.state.rooms.find(key_of("room", room_id))) and self.live.is_gone(row, now_ms):
+            on_gone(int(keys[row]))
+            self.live.forget(row)
 
     def seed(self, history: str | Path, first: int) -> None:
         """Takes in what the service was seeded with: the events before its log, of the log that they came from.

@@ -16,6 +16,7 @@ from feature_service.live.table import LiveTable
 from training.data.room_versions import Version, VersionBuilder, VersionCollector
 from training.data.samples import RoomVersions
 from training.data.service_log import FollowedState
+from training.data.sources import order_ms
 
 Arrays = Mapping[str, NDArray[Any]]
 
@@ -46,7 +47,7 @@ class RoomHistory:
 
     def apply(self, event: Event) -> None:
         """Takes the next event in."""
-        row = self._followed.apply(event, lambda key: self._collector.close(key, event.time_ms))
+        row = self._followed.apply(event, lambda key: self._collector.close(key, order_ms(event)))
         if row is not None:
             self._collector.learn(event, row)
 

@@ -152,9 +152,11 @@ def made_up(
 
 
 def closed(events: list[Event]) -> list[Event]:
-    """Events, and behind them one so much later that all their hours are over."""
-    later_ms = max(each.received_ms for each in events) + 6 * HOUR_MS
-    return [*events, event(EventKind.IMPRESSION, LATER, later_ms, "other", "elsewhere")]
+    """Events, and behind them a room that goes on air and one so much later that all their hours are over."""
+    last_ms = max(each.received_ms for each in events)
+    started = room_event(EventKind.ROOM_STARTED, "start last", max(each.time_ms for each in events), "room-last")
+    later = event(EventKind.IMPRESSION, LATER, last_ms + 6 * HOUR_MS, "other", "elsewhere")
+    return [*events, started._replace(received_ms=last_ms), later]
 
 
 def _broadcast(rng: np.random.Generator, room: str, start_ms: int, end_ms: int) -> list[Event]:

@@ -54,6 +54,20 @@ def test_a_history_that_is_taken_up_again_goes_on_as_before(events: list[Event])
         assert told(second) == told(straight), place
 
 
+@pytest.mark.parametrize("others_minutes", [(), (79,), (82,), (79, 84)])
+def test_an_end_that_is_told_after_the_room_is_gone_counts_the_same_whoever_else_is_followed(
+    others_minutes: tuple[float, ...],
+) -> None:
+    history = RoomHistory(CATALOG)
+    # Unrenewed, "a" went off air at minute 20; from minute 80 on it is gone.
+    end = room_event(EventKind.ROOM_ENDED, "end a", ms(10), "a")._replace(received_ms=ms(85))
+    for each in (started("a", 0), *(enters("b", minutes) for minutes in others_minutes), end):
+        history.apply(each)
+    ended, going_on = history.of(0, ms(180), LAYOUT)
+    assert ended.stop_ms.tolist() == [ms(20)]
+    assert len(going_on.room) == 0
+
+
 def test_versions_that_ended_long_ago_are_let_go_and_those_that_hold_are_not() -> None:
     history = RoomHistory(CATALOG)
     for each in (started("a", 0), started("b", 100), enters("b", 110)):
