@@ -129,7 +129,7 @@ def enters_in(hour: Hour) -> EnterColumns:
 def write_hour(
     hour: Hour, rooms: tuple[RoomVersions, RoomVersions], target: HourlySamples, covers: Covers, source: Source
 ) -> Written | None:
-    """Writes a revision of an hour, unless nothing happened in it.
+    """Writes a revision of an hour, unless nothing happened and no room version ended in it.
 
     Args:
         hour: The hour.
@@ -144,7 +144,7 @@ def write_hour(
     heads = tuple(name for name, head in HEADS.items() if head.kind in hour.extent.kinds)
     found = samples_of(hour, heads)
     first = next(found, None)
-    if first is None and not hour.happened.any():
+    if first is None and not hour.happened.any() and not len(rooms[0].room):
         return None
     part = revision_name(hour.number, covers.number)
     target.begin(part, covers)

@@ -151,6 +151,22 @@ def made_up(
     return logs, _received(rng, events)
 
 
+def with_a_quiet_hour(folder: Path) -> tuple[ServiceLogs, list[Event]]:
+    """Logs of an hour, of one in which nothing happens but that a room goes off air, and of one more."""
+    rng, logs, minute_ms = np.random.default_rng(0), ServiceLogs(folder), 60_000
+    events: list[Event] = []
+    for room, started_ms in (("before", START_MS + 50 * minute_ms), ("after", START_MS + 130 * minute_ms)):
+        shown_ms, request = started_ms + minute_ms, f"request {room}"
+        logs.slates.append(slate(rng, request, "one", [room], shown_ms))
+        events.append(room_event(EventKind.ROOM_STARTED, f"start {room}", started_ms, room))
+        events += [
+            event(kind, f"{kind.name} {room}", shown_ms + minute_ms, "one", room, request, watch_ms=9_000)
+            for kind in (EventKind.IMPRESSION, EventKind.ENTER, *ACTS, EventKind.LEAVE)
+        ]
+    logs.serve(logs.slates)
+    return logs, events
+
+
 def closed(events: list[Event]) -> list[Event]:
     """Events, and behind them a room that goes on air and one so much later that all their hours are over."""
     last_ms = max(each.received_ms for each in events)

@@ -15,7 +15,18 @@ from feature_service.features.schema import key_of
 from feature_service.log.rewrite import remove
 from tests.feature_service.served.showing import showing
 from tests.training.streaming.same_samples import assert_same, batch
-from tests.training.streaming.service_logs import CATALOG, LAYOUT, NARROW, START_MS, ServiceLogs, event, made_up, slate
+from tests.training.streaming.service_logs import (
+    CATALOG,
+    LAYOUT,
+    NARROW,
+    START_MS,
+    ServiceLogs,
+    closed,
+    event,
+    made_up,
+    slate,
+    with_a_quiet_hour,
+)
 from training.data.dataset import Dataset
 from training.data.errors import DataError
 from training.data.hours import HOUR_MS, hour_name
@@ -82,6 +93,13 @@ def test_the_hours_together_are_the_join_of_the_whole_log(tmp_path: Path, seed: 
     once(logs)
     assert_same(tmp_path / "hours", batch(logs))
     assert read_sample_about(tmp_path / "hours") == read_sample_about(tmp_path / "batch")
+
+
+def test_a_room_that_goes_off_air_in_a_quiet_hour_keeps_its_version(tmp_path: Path) -> None:
+    logs, events = with_a_quiet_hour(tmp_path)
+    logs.append(closed(events))
+    once(logs)
+    assert_same(tmp_path / "hours", batch(logs))
 
 
 async def test_what_a_running_service_logs_gives_the_same(tmp_path: Path) -> None:

@@ -112,12 +112,12 @@ class Committer:
         return len(lines) == 2 * self._plan.shards
 
     def _write(self, hour: int, revision: int, lines: Mapping[tuple[Side, int], _Line]) -> Iterator[Committed]:
-        """Writes a revision, unless nothing happened in the hour or no slate has been served so far."""
+        """Writes a revision, unless nothing happened and no room version ended, or no slate has been served so far."""
         seen = viewers.together([*self._arrays(lines, "viewers")])
-        if not seen.counts.events or (seen.samples is None and not self._begun):
+        ended, carried = rooms.together([*self._arrays(lines, "rooms")])
+        if not (seen.counts.events or len(ended.room)) or (seen.samples is None and not self._begun):
             return
         self._begun = True
-        ended, carried = rooms.together([*self._arrays(lines, "rooms")])
         part, covers = revision_name(hour, revision), Covers(revision, known_ms=moment_of(hour, revision))
         self._samples.begin(part, covers)
         writer = SampleWriter(self._samples.uri, self._layout, delays=True, part=part)

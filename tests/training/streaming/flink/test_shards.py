@@ -9,7 +9,16 @@ import pytest
 
 from tests.training.streaming.flink.records import assert_service_has, told
 from tests.training.streaming.same_samples import assert_same, batch
-from tests.training.streaming.service_logs import CATALOG, LATER, LAYOUT, START_MS, ServiceLogs, closed, made_up
+from tests.training.streaming.service_logs import (
+    CATALOG,
+    LATER,
+    LAYOUT,
+    START_MS,
+    ServiceLogs,
+    closed,
+    made_up,
+    with_a_quiet_hour,
+)
 from training.data.errors import DataError
 from training.data.hours import HOUR_MS
 from training.data.platform import settings_toml
@@ -105,6 +114,14 @@ def test_the_shards_together_say_what_the_join_of_the_whole_log_says(tmp_path: P
     found, expected = (read_sample_about(where) for where in (tmp_path / "out" / "hours", tmp_path / "batch"))
     # The hour of the later event is not over.
     assert found == replace(expected, log="the log", events=expected.events - 1, last_ms=found.last_ms)
+
+
+def test_a_room_that_goes_off_air_in_a_quiet_hour_keeps_its_version(tmp_path: Path) -> None:
+    logs, events = with_a_quiet_hour(tmp_path)
+    logs.append(closed(events))
+    run(logs, flow := Flow(tmp_path / "out"))
+    flow.commit()
+    assert_same(tmp_path / "out" / "hours", batch(logs))
 
 
 def test_the_records_are_those_of_a_service(tmp_path: Path) -> None:
