@@ -5,7 +5,8 @@ import os
 import shutil
 import subprocess
 import time
-import urllib.request
+from contextlib import closing
+from http.client import HTTPConnection
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -84,12 +85,8 @@ class FlinkCluster:
         self.task_managers.append(self._start("taskmanager.sh", lambda: bool((self._registered() or set()) - before)))
 
     def kill_task_manager(self) -> None:
-        """Ends the one that works, at once; its Python processes, which would stay behind, too."""
-        busy = max(self.task_managers, key=lambda each: len(descendants(each.pid)))
-        children = descendants(busy.pid)
-        busy.kill()
-        self.task_managers.remove(busy)
-        _end(children)
+        """Ends one at once; its Python processes, which would stay behind, too."""
+        self.task_managers.pop().kill()
 
     def replace_ended(self) -> None:
         """Starts another for each TaskManager that has ended, as whoever runs a Flink for good does."""
@@ -116,10 +113,23 @@ class FlinkCluster:
         assert not done.returncode, done.stdout + done.stderr
         return done.stdout
 
-    def ask(self, path: str) -> Any:
+    def ask(self, path: str, method: str = "GET") -> Any:
         """What the JobManager's REST interface says."""
-        with urllib.request.urlopen(f"http://127.0.0.1:{self._rest}{path}", timeout=10) as answer:
-            return json.load(answer)
+        with closing(HTTPConnection("127.0.0.1", self._rest, timeout=10)) as connection:
+            connection.request(method, path)
+            answer = connection.getresponse()
+            told = answer.read().decode()
+            assert answer.status < 400, told
+        return json.loads(told)
+
+    def cancel_all(self) -> None:
+        """Ends the jobs that run, and waits until they have let go of their slots."""
+        for job in self._running():
+            self.ask(f"/jobs/{job}?mode=cancel", "PATCH")
+        deadline_s = time.monotonic() + 60
+        while running := self._running():
+            assert time.monotonic() < deadline_s, f"not cancelled: {[self.told_of(job) for job in running]}"
+            time.sleep(0.2)
 
     def told_of(self, job: str) -> str:
         """What to know of a job that does not go on: its tasks, what has failed, and the end of each log."""
@@ -149,9 +159,11 @@ class FlinkCluster:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         for each in (*self.task_managers, self._job_manager):
-            children = descendants(each.pid)
             each.kill()
-            _end(children)
+
+    def _running(self) -> list[str]:
+        ended = ("FINISHED", "CANCELED", "FAILED")
+        return [each["id"] for each in self.ask("/jobs")["jobs"] if each["status"] not in ended]
 
     def _registered(self) -> set[str] | None:
         """The ids of the TaskManagers; None while the JobManager does not answer."""
@@ -190,28 +202,3 @@ class FlinkCluster:
         command = ["bash", str(self._bin / script), "start-foreground"]
         log = self.folder / f"{script}.log"
         return Server(command, log, ready, timeout_s=_START_TIMEOUT_S, environment=self._environment)
-
-
-def descendants(pid: int) -> list[int]:
-    """The processes that a process has started, and theirs."""
-    parents: dict[int, list[int]] = {}
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            parent = int(stat.read_text().rpartition(")")[2].split()[1])
-        except OSError:
-            continue
-        parents.setdefault(parent, []).append(int(stat.parent.name))
-    found, waiting = [], [pid]
-    while waiting:
-        children = parents.get(waiting.pop(), [])
-        found += children
-        waiting += children
-    return found
-
-
-def _end(pids: list[int]) -> None:
-    for pid in pids:
-        try:
-            os.kill(pid, 9)
-        except ProcessLookupError:
-            continue

@@ -1,6 +1,7 @@
 """A service's logs on their way through Flink, and what is to come out."""
 
 import time
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,7 +20,6 @@ from training.data.platform import settings_toml
 from training.streaming.flink.committing import Committer
 from training.streaming.flink.landing import SLATES_FOLDER, land
 from training.streaming.flink.plan import PARTS, SUFFIX
-from training.streaming.flink.schedule import LAST_REVISION
 from training.streaming.worker import Worker
 
 _IN_FLIGHT = 50_000
@@ -27,7 +27,11 @@ _IN_FLIGHT = 50_000
 
 
 class Job:
-    """The logs of a small service on their way through Flink."""
+    """The logs of a small service on their way through Flink.
+
+    Attributes:
+        final: The newest hour that `commit` has written for the last time; 0 = none.
+    """
 
     def __init__(self, logs: ServiceLogs, events: list[Event], *, shards: int = 3) -> None:
         """Writes the event log; the slates, which are written, land.
@@ -38,13 +42,12 @@ class Job:
             shards: Of the job.
         """
         self.logs, self.events, self._shards = logs, closed(events), shards
-        self.hours = len({each.time_ms // HOUR_MS for each in events})
         self.folder, self.out = logs.data, logs.data / "out"
         logs.append(self.events, at_once=100)
         self.catalog = CATALOG
         self._settings = self.folder / "settings.toml"
         self._settings.write_text(settings_toml(CATALOG))
-        self._last = 0
+        self.final, self._last_hour = 0, self.events[-2].received_ms // HOUR_MS
         self.land(SLATES_FOLDER, logs.served)
 
     def land(self, name: str, log: Path) -> None:
@@ -67,11 +70,13 @@ class Job:
         named |= {"--settings": str(self._settings), "--out": str(self.out), "--shards": str(self._shards)}
         return [word for pair in named.items() for word in pair]
 
-    def committed(self) -> int:
-        """Makes samples of what there is; how many hours are written for the last time."""
-        written = Committer(str(self.out), str(self.out / "hours")).commit() if self.out.exists() else ()
-        self._last += sum(each.revision == LAST_REVISION for each in written)
-        return self._last
+    def commit(self) -> bool:
+        """Makes samples of what there is; whether all hours before the later event are written for the last time."""
+        if self.out.exists():
+            committer = Committer(str(self.out), str(self.out / "hours"))
+            deque(committer.commit(), maxlen=0)
+            self.final = committer.final or 0
+        return self.final >= self._last_hour
 
     def lines(self, folder: str) -> list[str]:
         """What has been put down for good."""
@@ -102,7 +107,7 @@ class Job:
         return visits_apart(self.out / "hours", whole)
 
 
-def until(reached: Callable[[], bool], job: str, cluster: FlinkCluster, timeout_s: float = 240) -> None:
+def until(reached: Callable[[], bool], job: str, cluster: FlinkCluster, timeout_s: float = 400) -> None:
     """Waits until something is so, while a job runs."""
     deadline_s = time.monotonic() + timeout_s
     while not reached():

@@ -1,9 +1,12 @@
 """Servers of a test, on free loopback ports: waited for, and ended by the test that started them."""
 
+import os
+import signal
 import socket
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -37,7 +40,13 @@ class Server:
         """
         with log.open("ab") as output:
             self._process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd=log.parent, env=environment
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                cwd=log.parent,
+                env=environment,
+                start_new_session=True,
             )
         deadline_s = time.monotonic() + timeout_s
         while not ready():
@@ -47,18 +56,14 @@ class Server:
             time.sleep(0.05)
 
     @property
-    def pid(self) -> int:
-        """Its process's id."""
-        return self._process.pid
-
-    @property
     def ended(self) -> bool:
         """Whether it has ended by itself."""
         return self._process.poll() is not None
 
     def kill(self) -> None:
-        """Ends it at once, as `kill -9` does."""
-        self._process.kill()
+        """Ends it at once, as `kill -9` does, and all that it has started."""
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
 
     def __enter__(self) -> Self:

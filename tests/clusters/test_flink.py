@@ -10,16 +10,24 @@ from tests.clusters.flink_cluster import FlinkCluster
 from tests.clusters.flink_job import Job, produce, until
 from tests.clusters.kafka_broker import KafkaBroker
 from tests.training.streaming.service_logs import made_up
+from training.data.hours import HOUR_MS
 from training.streaming.flink.landing import EVENTS_FOLDER
 from training.streaming.flink.plan import PARTS
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(900)
 
 
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FlinkCluster]:
+def flink(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FlinkCluster]:
     with FlinkCluster(tmp_path_factory.mktemp("flink")) as running:
         yield running
+
+
+@pytest.fixture
+def cluster(flink: FlinkCluster) -> Iterator[FlinkCluster]:
+    """The cluster, on which nothing runs afterwards."""
+    yield flink
+    flink.cancel_all()
 
 
 def half_way(
@@ -42,8 +50,8 @@ def test_a_stream_whose_task_manager_is_killed_makes_what_the_worker_makes(
     cluster.kill_task_manager()
     produce(broker, address, rest[100:])
     cluster.add_task_manager()
-    until(lambda: job.committed() == job.hours, running, cluster)
-    cluster.flink("cancel", running)
+    until(job.commit, running, cluster)
+    cluster.cancel_all()
     assert job.assert_same_as_worker_and_batch() == 0
 
 
@@ -57,14 +65,15 @@ def test_a_savepoint_goes_on_at_twice_the_parallelism_under_another_layout_of_th
     job.widen_contents()
     running = cluster.submit(*job.arguments(address), savepoint=savepoint)
     produce(broker, address, rest)
-    until(lambda: job.committed() == job.hours, running, cluster)
-    cluster.flink("cancel", running)
+    until(job.commit, running, cluster)
+    cluster.cancel_all()
     assert job.assert_same_as_worker_and_batch() == 0
 
 
 def test_a_run_over_what_has_landed_makes_what_the_worker_makes(tmp_path: Path, cluster: FlinkCluster) -> None:
     job = Job(*made_up(tmp_path, seed=23))
     job.land(EVENTS_FOLDER, job.logs.log)
-    cluster.await_end(cluster.submit(*job.arguments(job.landing(EVENTS_FOLDER)), "--batch"), timeout_s=240)
-    assert job.committed() == job.hours + 1, "at the end all hours are over, that of the later event too"
+    cluster.await_end(cluster.submit(*job.arguments(job.landing(EVENTS_FOLDER)), "--batch"), timeout_s=400)
+    assert job.commit()
+    assert job.final == job.events[-1].time_ms // HOUR_MS, "at the end all hours are over, that of the later event too"
     assert job.assert_same_as_worker_and_batch(but="") == 0
