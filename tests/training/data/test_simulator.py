@@ -290,8 +290,14 @@ def test_content_tells_of_taste_factors_unless_content_is_off(log: Log) -> None:
     assert abs(agreement[1]) < 0.1
 
 
+def test_a_broadcast_differs_from_the_others_of_its_streamer_unless_that_is_off(log: Log) -> None:
+    for world, differ in ((log.world, True), (draw_world(without(SMALL, broadcasts=False)), False)):
+        apart = 1 - np.sum(world.rooms.factors * world.streamers.factors[world.rooms.streamer], axis=1)
+        assert bool(apart.max() > 0.01) is differ
+
+
 def test_a_switch_leaves_the_rest_of_the_world_as_it_was(log: Log) -> None:
-    other = draw_world(without(SMALL, content=False, drift=False, position_bias=False))
+    other = draw_world(without(SMALL, content=False, drift=False, position_bias=False, broadcasts=False))
     assert np.array_equal(other.rooms.start_ms, log.world.rooms.start_ms)
     assert np.array_equal(other.rooms.moment_key, log.world.rooms.moment_key)
     assert np.array_equal(other.viewers.taste, log.world.viewers.taste)

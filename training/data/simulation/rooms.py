@@ -38,7 +38,7 @@ class Rooms:
         number: int64 [R], counts the streamer's rooms from 1.
         start_ms: int64 [R].
         end_ms: int64 [R]; it may lie after the log's end.
-        factors: float64 [R, FACTORS], unit length; the streamer's, a little changed.
+        factors: float64 [R, FACTORS], unit length; the streamer's, a little changed unless that is off.
         content: float32 [R, W], what an upstream encoder would say of the room.
         phrase: int64 [R, 2], category and phrase of the title.
         moment_key: int64 [M], room × 2^42 + start, ascending.
@@ -89,9 +89,9 @@ def draw_rooms(settings: SimulationSettings, streamers: Streamers, rng: np.rando
     """Draws the broadcasts of all streamers and what happens in them."""
     streamer, start_ms, end_ms = _schedule(settings, streamers, rng)
     count = len(streamer)
+    # All is drawn in any case, so that a switch changes nothing else.
     own = rng.normal(size=(count, FACTORS)) / np.sqrt(FACTORS)
-    factors = unit(streamers.factors[streamer] + 0.3 * own)
-    # Both are drawn in any case, so that the switch changes nothing else.
+    factors = unit(streamers.factors[streamer] + 0.3 * own * settings.effects.broadcasts)
     noise, anything = unit(rng.normal(size=(count, FACTORS))), rng.integers(len(CATEGORIES), size=count)
     told, category = (factors, streamers.category[streamer]) if settings.effects.content else (noise, anything)
     mixing = rng.normal(size=(FACTORS, settings.content_width))

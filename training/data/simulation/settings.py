@@ -17,6 +17,7 @@ class Effects:
     Attributes:
         drift: Tastes turn with time.
         moments: Rooms have moments (singing, dancing, PK) of some minutes.
+        broadcasts: Each of a streamer's broadcasts is a little different.
         content: Content vectors and titles tell of the streamer's factors; off, they are noise.
         position_bias: A room lower in the slate is entered less, all else equal.
         repeat: Viewers come back to streamers they have watched.
@@ -27,6 +28,7 @@ class Effects:
 
     drift: bool = True
     moments: bool = True
+    broadcasts: bool = True
     content: bool = True
     position_bias: bool = True
     repeat: bool = True
