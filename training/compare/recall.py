@@ -10,7 +10,7 @@ import numpy as np
 from training.callable_model import CallableModel
 from training.compare.found import Found, ask
 from training.compare.measures import Measures, hand_off, measure
-from training.compare.orders import MERGED, RANKED, orders
+from training.compare.orders import MERGED, RANKED, Order, orders
 from training.compare.peers import AMONG_ALL, AMONG_LIVE, Visits, peer_scorer, rules
 from training.compare.protocol import Protocol
 from training.compare.service_channels import ask_channels, memory_channels
@@ -95,8 +95,6 @@ def compare(
     """
     known = _known(protocol.dataset)
     rows: dict[str, list[Measures]] = {}
-    handed: list[float] = []
-    kept: list[float] = []
 
     def add(name: str, found: Found, train_s: float = 0.0) -> None:
         measured = measure(found, protocol.test, protocol.dataset.rooms, known, train_s=train_s)
@@ -105,25 +103,16 @@ def compare(
     fixed = _rules(protocol, budget, on_step)
     service = _service(protocol, budget, on_step) if protocol.by_room else {}
     others = service or {channel: fixed[rule] for channel, rule in RULES.items()}
+    shares: list[tuple[float, float]] = []
     for seed in seeds:
-        found = {name: _model(name, protocol, work, budget, seed, on_step) for name in models}
-        channels = found | others
-        for name in models:
-            add(name, found[name].test, found[name].train_s)
+        trained = {name: _model(name, protocol, work, budget, seed, on_step) for name in models}
         on_step(f"ranker, seed {seed}")
-        together = orders(
-            protocol,
-            {name: asked.validation for name, asked in channels.items()},
-            {name: asked.test for name, asked in channels.items()},
-            tower=found[TOWER].scorer if TOWER in found else None,
-            budget=budget,
-            seed=seed,
-        )
+        together = _together(protocol, trained, others, budget=budget, seed=seed)
+        shares.append(hand_off(together[MERGED].found, together[RANKED].found, protocol.test))
+        for name, asked in trained.items():
+            add(name, asked.test, asked.train_s)
         for name, order in together.items():
             add(name, order.found, order.train_s)
-        shares = hand_off(together[MERGED].found, together[RANKED].found, protocol.test)
-        handed.append(shares[0])
-        kept.append(shares[1])
         for name, peer in _peers(protocol, budget, seed, on_step):
             add(name, peer.test, peer.train_s)
     for name, asked in (service | fixed).items():
@@ -139,8 +128,23 @@ def compare(
         budget=budget,
         rows=rows,
         channels=(*models, *service),
-        handed=handed,
-        kept=kept,
+        handed=[share for share, _ in shares],
+        kept=[share for _, share in shares],
+    )
+
+
+def _together(
+    protocol: Protocol, trained: Mapping[str, _Asked], others: Mapping[str, _Asked], *, budget: int, seed: int
+) -> dict[str, Order]:
+    """The orders of all channels together: of the models and of those that learn nothing."""
+    channels = {**trained, **others}
+    return orders(
+        protocol,
+        {name: asked.validation for name, asked in channels.items()},
+        {name: asked.test for name, asked in channels.items()},
+        tower=trained[TOWER].scorer if TOWER in trained else None,
+        budget=budget,
+        seed=seed,
     )
 
 
