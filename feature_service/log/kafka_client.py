@@ -4,9 +4,9 @@ import importlib
 import os
 from collections.abc import Generator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
+from feature_service.log.kafka_properties import read_properties
 from feature_service.log.protocol import LogError
 from feature_service.log.settings import kafka_parts
 
@@ -14,7 +14,7 @@ ANSWER_S = 10.0
 """A broker of the same network answers in milliseconds, and a new leader is chosen within some seconds."""
 
 PROPERTIES_VARIABLE = "ONAIR_KAFKA_PROPERTIES"
-"""Names a file of further properties of the client (librdkafka's), a `name=value` a line: TLS, users and passwords."""
+"""Names a file of further properties of the client (librdkafka's)."""
 
 _READING = {
     "group.id": "onair",  # The client wants a name, though no group is ever joined.
@@ -61,7 +61,9 @@ class KafkaClients:
         """
         servers, self.topic = kafka_parts(address)
         self.library = load_kafka()
-        self.options: dict[str, Any] = _properties() | {
+        path = os.environ.get(PROPERTIES_VARIABLE)
+        given = read_properties(path, PROPERTIES_VARIABLE) if path else {}
+        self.options: dict[str, Any] = given | {
             "bootstrap.servers": servers,
             "log_level": 0,  # Its own log would go to standard error, a line a second while a broker is away.
             "error_cb": self._hear,
@@ -127,17 +129,3 @@ class KafkaClients:
 def reason(error: Any) -> str:
     """What an error of the client says."""
     return f"{error.str()} ({error.name()})"
-
-
-def _properties() -> dict[str, Any]:
-    path = os.environ.get(PROPERTIES_VARIABLE)
-    if not path:
-        return {}
-    try:
-        lines = [line.strip() for line in Path(path).read_text(encoding="utf-8").splitlines()]
-    except (OSError, UnicodeDecodeError) as error:
-        raise ValueError(f"{PROPERTIES_VARIABLE}: expected a readable file: {error}") from None
-    given = [line.partition("=") for line in lines if line and not line.startswith("#")]
-    if any(not separator for _, separator, _ in given):
-        raise ValueError(f"{PROPERTIES_VARIABLE}: expected a name=value in each line of {path}")
-    return {name.strip(): value.strip() for name, _, value in given}

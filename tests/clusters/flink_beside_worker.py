@@ -45,7 +45,7 @@ def _compare(folder: Path, events: int, *, kill: bool) -> int:
         address = broker.topic()
         produce(broker, address, job.events)
         _say("Flink and Kafka are up, the events are in the topic")
-        running, started_s = cluster.submit(*job.arguments(address)), time.monotonic()
+        running, started_s = cluster.submit(*job.arguments(broker.guarded(address))), time.monotonic()
         if kill:
             until(lambda: bool(job.lines(PARTS)), running, cluster, _TIMEOUT_S)
             cluster.kill_task_manager()

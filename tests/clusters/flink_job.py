@@ -11,7 +11,7 @@ from feature_service.features.catalog import build_catalog
 from feature_service.features.events import Event
 from feature_service.log.codec import EVENTS
 from tests.clusters.flink_cluster import FlinkCluster
-from tests.clusters.kafka_broker import KafkaBroker
+from tests.clusters.kafka_broker import JAVA_CLIENT, KafkaBroker
 from tests.training.streaming.flink.records import assert_service_has, told
 from tests.training.streaming.same_samples import assert_same, assert_same_samples, batch, visits_apart
 from tests.training.streaming.service_logs import CATALOG, LATER, ServiceLogs, closed
@@ -47,6 +47,7 @@ class Job:
         self.catalog = CATALOG
         self._settings = self.folder / "settings.toml"
         self._settings.write_text(settings_toml(CATALOG))
+        self._committer: Committer | None = None
         self.final, self._last_hour = 0, self.events[-2].received_ms // HOUR_MS
         self.land(SLATES_FOLDER, logs.served)
 
@@ -64,18 +65,22 @@ class Job:
         self._settings.write_text(settings_toml(self.catalog))
 
     def arguments(self, events: str) -> list[str]:
-        """Of the job, where its events come from a place."""
+        """Of the job, where its events come from: a place, or a topic behind the guarded port of a broker."""
         layout = next((self.logs.served / "layouts").iterdir())
         named = {"--events": events, "--slates": self.landing(SLATES_FOLDER), "--layout": str(layout)}
+        if events.startswith("kafka://"):
+            (self.folder / "kafka.properties").write_text(JAVA_CLIENT)
+            named["--kafka-properties"] = str(self.folder / "kafka.properties")
         named |= {"--settings": str(self._settings), "--out": str(self.out), "--shards": str(self._shards)}
         return [word for pair in named.items() for word in pair]
 
     def commit(self) -> bool:
         """Makes samples of what there is; whether all hours before the later event are written for the last time."""
-        if self.out.exists():
-            committer = Committer(str(self.out), str(self.out / "hours"))
-            deque(committer.commit(), maxlen=0)
-            self.final = committer.final or 0
+        if self._committer is None and (self.out / PARTS).exists():
+            self._committer = Committer(str(self.out), str(self.out / "hours"))
+        if self._committer is not None:
+            deque(self._committer.commit(), maxlen=0)
+            self.final = self._committer.final or 0
         return self.final >= self._last_hour
 
     def lines(self, folder: str) -> list[str]:

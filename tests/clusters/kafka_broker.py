@@ -17,6 +17,15 @@ from tests.clusters.processes import INSTALLED, Server, free_port, listens
 USER, PASSWORD = "onair", "only-for-tests"
 """Whom the guarded port lets in."""
 
+_LOGIN_MODULE = "org.apache.kafka.common.security.plain.PlainLoginModule"
+
+JAVA_CLIENT = f"""\
+security.protocol=SASL_PLAINTEXT
+sasl.mechanism=PLAIN
+sasl.jaas.config={_LOGIN_MODULE} required username='{USER}' password='{PASSWORD}';
+"""
+"""Properties of a Java client that the guarded port lets in."""
+
 _JARS = INSTALLED / "kafka"
 _START_TIMEOUT_S = 120.0
 
@@ -65,7 +74,7 @@ class KafkaBroker:
                 port=self.port,
                 guarded=self.guarded_port,
                 controller=free_port(),
-                module="org.apache.kafka.common.security.plain.PlainLoginModule",
+                module=_LOGIN_MODULE,
                 user=USER,
                 password=PASSWORD,
                 data=folder / "data",
@@ -94,6 +103,10 @@ class KafkaBroker:
             assert time.monotonic() < deadline_s, f"{address} is not there"
             time.sleep(0.02)
         return address
+
+    def guarded(self, address: str) -> str:
+        """A topic's address behind the guarded port."""
+        return address.replace(self.address, f"127.0.0.1:{self.guarded_port}")
 
     def start(self) -> None:
         """Starts it on its ports, with what its folder holds."""

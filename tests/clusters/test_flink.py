@@ -36,7 +36,7 @@ def half_way(
     """Runs the job on the first half of its events until parts are there; returns its id, and the other events."""
     half = len(job.events) // 2
     produce(broker, address, job.events[:half])
-    running = cluster.submit(*job.arguments(address), parallelism=parallelism)
+    running = cluster.submit(*job.arguments(broker.guarded(address)), parallelism=parallelism)
     until(lambda: bool(job.lines(PARTS)), running, cluster)
     return running, job.events[half:]
 
@@ -63,7 +63,7 @@ def test_a_savepoint_goes_on_at_twice_the_parallelism_under_another_layout_of_th
     told = cluster.flink("stop", "--savepointPath", f"file://{tmp_path}/savepoints", running)
     savepoint = told.rpartition("Path: ")[2].split()[0]
     job.widen_contents()
-    running = cluster.submit(*job.arguments(address), savepoint=savepoint)
+    running = cluster.submit(*job.arguments(broker.guarded(address)), savepoint=savepoint)
     produce(broker, address, rest)
     until(job.commit, running, cluster)
     cluster.cancel_all()

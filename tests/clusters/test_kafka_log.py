@@ -127,7 +127,7 @@ async def test_what_transactions_leave_between_events_is_no_event(broker: KafkaB
 async def test_a_guarded_broker_lets_in_who_has_the_password_and_nobody_tells_it(
     broker: KafkaBroker, address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    guarded = address.replace(str(broker.port), str(broker.guarded_port))
+    guarded = broker.guarded(address)
     given = f"security.protocol=SASL_PLAINTEXT\nsasl.mechanism=PLAIN\nsasl.username={USER}\nsasl.password="
     monkeypatch.setenv(PROPERTIES_VARIABLE, str(tmp_path / "kafka.properties"))
     (tmp_path / "kafka.properties").write_text(given + PASSWORD)

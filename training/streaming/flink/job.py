@@ -9,6 +9,7 @@ ever are the same job. Parts are put down exactly once, and `python -m training 
 # pyright: reportMissingImports=false, reportAttributeAccessIssue=false
 import argparse
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -27,6 +28,7 @@ from pyflink.datastream.connectors.file_system import (
 from pyflink.table import StreamTableEnvironment
 
 from feature_service.features.catalog import build_catalog
+from feature_service.log.kafka_properties import read_properties
 from feature_service.settings import load
 from training.data.locations import locate
 from training.data.platform import settings_toml
@@ -51,6 +53,9 @@ def main() -> None:
     """Submits the job."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--events", required=True, help="kafka://host:port/topic, or URI of a folder where they land")
+    parser.add_argument(
+        "--kafka-properties", type=_properties, default={}, help="file of name=value lines, of Kafka's Java clients"
+    )
     parser.add_argument("--slates", required=True, help="URI of a folder where they land")
     parser.add_argument("--layout", type=Path, required=True, help="the columns: a file of <data>/served/layouts")
     parser.add_argument("--settings", type=Path, help="the service's settings file")
@@ -63,7 +68,7 @@ def main() -> None:
     environment.set_parallelism(1)  # One numbers and orders a log; what runs beside each other are the shards.
     plan = plan_of(arguments)
     plan.write(arguments.out)
-    events = _events(environment, arguments.events, batch=arguments.batch)
+    events = _events(environment, arguments.events, arguments.kafka_properties, batch=arguments.batch)
     slates = _landing(environment, arguments.slates, SLATES_FOLDER, batch=arguments.batch)
     routers = EventRouter(plan.shards), SlateRouter(plan.shards)
     elements = _timed(events.flat_map(routers[0].route, ELEMENT)).union(
@@ -101,26 +106,47 @@ def _timed(elements: DataStream, *, idle_s: int = 0) -> DataStream:
     return elements.assign_timestamps_and_watermarks(strategy.with_timestamp_assigner(_ByClock()))  # The last to say.
 
 
-def _events(environment: StreamExecutionEnvironment, uri: str, *, batch: bool) -> DataStream:
+def _properties(path: str) -> dict[str, str]:
+    try:
+        return read_properties(path, "--kafka-properties")
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _events(
+    environment: StreamExecutionEnvironment, uri: str, properties: Mapping[str, str], *, batch: bool
+) -> DataStream:
     """The records of the event log."""
     if uri.startswith("kafka://"):
-        return _kafka(environment, uri, batch=batch)
+        return _kafka(environment, uri, properties, batch=batch)
     return _landing(environment, uri, EVENTS_FOLDER, batch=batch)
 
 
-def _kafka(environment: StreamExecutionEnvironment, uri: str, *, batch: bool) -> DataStream:
-    """The records of a topic, whose offsets are the positions."""
+def _kafka(
+    environment: StreamExecutionEnvironment, uri: str, properties: Mapping[str, str], *, batch: bool
+) -> DataStream:
+    """The records of a topic, whose offsets are the positions; `properties` are the client's."""
     address = urlsplit(uri)
+    options = {f"properties.{name}": value for name, value in properties.items()} | {
+        "connector": "kafka",
+        "topic": address.path.strip("/"),
+        "format": "raw",
+        "properties.bootstrap.servers": address.netloc,
+        "scan.startup.mode": "earliest-offset",
+        "scan.bounded.mode": "latest-offset" if batch else "unbounded",
+    }
+    told = ", ".join(f"{_quoted(name)} = {_quoted(value)}" for name, value in options.items())
     tables = StreamTableEnvironment.create(environment)
-    tables.execute_sql(f"""
-        CREATE TABLE log (payload BYTES, `position` BIGINT NOT NULL METADATA FROM 'offset' VIRTUAL) WITH (
-            'connector' = 'kafka', 'topic' = '{address.path.strip("/")}', 'format' = 'raw',
-            'properties.bootstrap.servers' = '{address.netloc}', 'scan.startup.mode' = 'earliest-offset',
-            'scan.bounded.mode' = '{"latest-offset" if batch else "unbounded"}'
-        )
-    """)
+    tables.execute_sql(
+        f"CREATE TABLE log (payload BYTES, `position` BIGINT NOT NULL METADATA FROM 'offset' VIRTUAL) WITH ({told})"
+    )
     rows = tables.to_data_stream(tables.sql_query("SELECT `position`, payload FROM log"))
     return rows.map(_record, RECORD)
+
+
+def _quoted(text: str) -> str:
+    """As a literal of SQL."""
+    return "'" + text.replace("'", "''") + "'"
 
 
 def _record(row: Row) -> tuple[int, bytes]:
