@@ -20,6 +20,8 @@ from training.streaming.flink.plan import PARTS
 
 _HOURS = 24
 _EVENTS_PER_SLATE = 6.2
+_CORRECT_HOURS = 5
+"""Some act two hours after they have seen a room, and what they do is received up to an hour and a half later."""
 _TIMEOUT_S = 3_600
 
 
@@ -36,7 +38,7 @@ def main() -> int:
 def _compare(folder: Path, events: int, *, kill: bool) -> int:
     slates = round(events / _EVENTS_PER_SLATE / _HOURS)
     logs = made_up(folder / "service", 1, _HOURS, slates, rooms=max(8, slates // 20), viewers=max(5, slates))
-    job = Job(*logs, shards=16)
+    job = Job(*logs, shards=16, correct_hours=_CORRECT_HOURS)
     _say(f"{len(job.events):,} events, {len(job.logs.slates):,} slates")
     with (
         KafkaBroker(folder / "kafka") as broker,

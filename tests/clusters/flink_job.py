@@ -20,6 +20,7 @@ from training.data.platform import settings_toml
 from training.streaming.flink.committing import Committer
 from training.streaming.flink.landing import SLATES_FOLDER, land
 from training.streaming.flink.plan import PARTS, SUFFIX
+from training.streaming.hour_join import CORRECT_HOURS
 from training.streaming.worker import Worker
 
 _IN_FLIGHT = 50_000
@@ -33,15 +34,19 @@ class Job:
         final: The newest hour that `commit` has written for the last time; 0 = none.
     """
 
-    def __init__(self, logs: ServiceLogs, events: list[Event], *, shards: int = 3) -> None:
+    def __init__(
+        self, logs: ServiceLogs, events: list[Event], *, shards: int = 3, correct_hours: int = CORRECT_HOURS
+    ) -> None:
         """Writes the event log; the slates, which are written, land.
 
         Args:
             logs: Their folder.
             events: Of the event log, in the order of their receipt.
             shards: Of the job.
+            correct_hours: How long late events correct an hour.
         """
         self.logs, self.events, self._shards = logs, closed(events), shards
+        self._correct_hours = correct_hours
         self.folder, self.out = logs.data, logs.data / "out"
         logs.append(self.events, at_once=100)
         self.catalog = CATALOG
@@ -72,6 +77,7 @@ class Job:
             (self.folder / "kafka.properties").write_text(JAVA_CLIENT)
             named["--kafka-properties"] = str(self.folder / "kafka.properties")
         named |= {"--settings": str(self._settings), "--out": str(self.out), "--shards": str(self._shards)}
+        named["--correct-hours"] = str(self._correct_hours)
         return [word for pair in named.items() for word in pair]
 
     def commit(self) -> bool:
@@ -89,7 +95,9 @@ class Job:
 
     def worker_hours(self) -> Path:
         """What the embedded worker makes of the same logs."""
-        worker = Worker(self.logs.log, self.logs.served, self.folder / "hours", CATALOG)
+        worker = Worker(
+            self.logs.log, self.logs.served, self.folder / "hours", CATALOG, correct_hours=self._correct_hours
+        )
         for _ in (*worker.catch_up(), *worker.write()):
             pass
         return self.folder / "hours"

@@ -171,7 +171,7 @@ def closed(events: list[Event]) -> list[Event]:
     """Events, and behind them a room that goes on air and one so much later that all their hours are over."""
     last_ms = max(each.received_ms for each in events)
     started = room_event(EventKind.ROOM_STARTED, "start last", max(each.time_ms for each in events), "room-last")
-    later = event(EventKind.IMPRESSION, LATER, last_ms + 6 * HOUR_MS, "other", "elsewhere")
+    later = event(EventKind.IMPRESSION, LATER, last_ms + 8 * HOUR_MS, "other", "elsewhere")
     return [*events, started._replace(received_ms=last_ms), later]
 
 

@@ -18,7 +18,7 @@ from training.heads import HEAD_NAMES
 from training.streaming.flink import rooms, viewers
 from training.streaming.flink.parts import Arrays, PartKey, Side, arrays_of_line, key_of_line
 from training.streaming.flink.plan import PARTS, SUFFIX, Plan
-from training.streaming.flink.schedule import LAST_REVISION, moment_of
+from training.streaming.flink.schedule import moment_of
 from training.streaming.hourly_samples import Covers, HourlySamples
 
 
@@ -86,7 +86,8 @@ class Committer:
         for hour, number in newest.items():
             if number > self._samples.covers(hour).number:
                 yield from self._write(hour, number, self._found[hour, number])
-        self.final = max((hour for hour, number in newest.items() if number == LAST_REVISION), default=self.final)
+        last = self._plan.schedule().last_revision
+        self.final = max((hour for hour, number in newest.items() if number == last), default=self.final)
 
     def forget(self) -> int:
         """Removes the files of parts that no revision needs any more; after `commit`. Returns how many.

@@ -36,6 +36,7 @@ from training.streaming.flink.elements import EventRouter, SlateRouter
 from training.streaming.flink.landing import EVENTS_FOLDER, SLATES_FOLDER, landed, record_of
 from training.streaming.flink.operators import ELEMENT, RECORD, RECORDS, Hours, InOrder
 from training.streaming.flink.plan import PARTS, SUFFIX, Plan
+from training.streaming.hour_join import CORRECT_HOURS
 
 _BATCH = Configuration()
 """A run over what is there. Flink's batch state holds one key at a time, which PyFlink, as it writes late, leaves."""
@@ -61,6 +62,12 @@ def main() -> None:
     parser.add_argument("--settings", type=Path, help="the service's settings file")
     parser.add_argument("--out", required=True, help="URI of the job's output")
     parser.add_argument("--shards", type=int, default=64, help="over so many viewers and streamers are spread")
+    parser.add_argument(
+        "--correct-hours",
+        type=_correct_hours,
+        default=CORRECT_HOURS,
+        help=f"how long late events correct an hour, {CORRECT_HOURS} (the default) or more",
+    )
     parser.add_argument("--batch", action="store_true", help="take what is there, and end")
     arguments = parser.parse_args()
     environment = StreamExecutionEnvironment.get_execution_environment(_BATCH if arguments.batch else Configuration())
@@ -87,7 +94,7 @@ def plan_of(arguments: argparse.Namespace) -> Plan:
     settings = load(arguments.settings)
     catalog = build_catalog(settings.service.content_width, settings.attributes)
     layout = json.loads(arguments.layout.read_text("utf-8"))
-    return Plan(arguments.events, settings_toml(catalog), layout, arguments.shards)
+    return Plan(arguments.events, settings_toml(catalog), layout, arguments.shards, arguments.correct_hours)
 
 
 class _ByClock(TimestampAssigner):
@@ -104,6 +111,12 @@ def _timed(elements: DataStream, *, idle_s: int = 0) -> DataStream:
     if idle_s:
         strategy = strategy.with_idleness(Duration.of_seconds(idle_s))
     return elements.assign_timestamps_and_watermarks(strategy.with_timestamp_assigner(_ByClock()))  # The last to say.
+
+
+def _correct_hours(text: str) -> int:
+    if not text.isdecimal() or int(text) < CORRECT_HOURS:
+        raise argparse.ArgumentTypeError(f"expected at least {CORRECT_HOURS}, received {text!r}")
+    return int(text)
 
 
 def _properties(path: str) -> dict[str, str]:

@@ -11,7 +11,7 @@ from pyflink.datastream.state import MapStateDescriptor, ValueStateDescriptor
 
 from training.streaming.flink.elements import Element, Kind, packed, unpacked
 from training.streaming.flink.plan import Plan
-from training.streaming.flink.schedule import BUCKET_MS, due_ms
+from training.streaming.flink.schedule import BUCKET_MS
 from training.streaming.flink.shards import Shards
 
 BYTES = Types.PRIMITIVE_ARRAY(Types.BYTE())
@@ -36,7 +36,7 @@ class Hours(KeyedProcessFunction):
 
     def __init__(self, plan: Plan, *, final: bool) -> None:
         """Takes what the job makes; with `final`, each hour's last revision alone."""
-        self._text, self._final = plan.text(), final
+        self._text, self._final, self._schedule = plan.text(), final, plan.schedule()
 
     def open(self, runtime_context: RuntimeContext) -> None:
         """Called in the process that runs it."""
@@ -51,7 +51,7 @@ class Hours(KeyedProcessFunction):
             bucket = element.at_ms // BUCKET_MS
             self._waiting.put(bucket, (self._waiting.get(bucket) or b"") + packed(element))
             return
-        for moment_ms in due_ms(element.at_ms):
+        for moment_ms in self._schedule.due_ms(element.at_ms):
             ctx.timer_service().register_event_time_timer(moment_ms)
 
     def on_timer(

@@ -9,6 +9,8 @@ from feature_service.features.layout import Layout, LayoutError
 from feature_service.settings import SettingsError, parse
 from training.data.errors import DataError
 from training.data.locations import first_line, locate, reachable
+from training.streaming.flink.schedule import Schedule
+from training.streaming.hour_join import CORRECT_HOURS
 
 _FILE = "plan.json"
 PARTS = "parts"
@@ -26,12 +28,18 @@ class Plan:
         settings: A settings file's text, for the catalogue.
         layout: The columns of the samples: those of the served slates, as `Layout.to_strings` says them.
         shards: Over so many shards viewers are spread, and streamers over as many.
+        correct_hours: How long late events correct an hour.
     """
 
     log: str
     settings: str
     layout: dict[str, list[str]]
     shards: int
+    correct_hours: int = CORRECT_HOURS
+
+    def schedule(self) -> Schedule:
+        """When hours are written."""
+        return Schedule(self.correct_hours)
 
     def catalog(self) -> Catalog:
         """The service's catalogue."""

@@ -1,13 +1,11 @@
-"""The schedule of hours: when which revisions are due, as the embedded worker has it by default."""
+"""The schedule of hours: when which revisions are due, as the embedded worker has it."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from math import gcd
 
 from training.data.hours import HOUR_MS
-from training.streaming.hour_join import CORRECT_HOURS, FIRST_MS
-
-LAST_REVISION = CORRECT_HOURS + 1
-"""The one that is not written again."""
+from training.streaming.hour_join import FIRST_MS
 
 BUCKET_MS = gcd(HOUR_MS, FIRST_MS)
 """So much of the logs waits together; what counts at a moment are whole buckets."""
@@ -16,26 +14,39 @@ Due = tuple[int, int]
 """An hour since the Unix epoch, and the number of its revision."""
 
 
-def due_ms(at_ms: int) -> Iterator[int]:
-    """The moments at which the hour of some time has to be looked at, Unix milliseconds; all are later."""
-    return (moment_of(at_ms // HOUR_MS, revision) for revision in range(1, LAST_REVISION + 1))
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """When hours are written.
 
-
-def revisions_at(moment_ms: int, *, final: bool) -> Iterator[Due]:
-    """The hours that are due at such a moment, each with the number of its revision.
-
-    Args:
-        moment_ms: One of `due_ms`.
-        final: Last revisions alone.
+    Attributes:
+        correct_hours: How long late events correct an hour.
     """
-    newest = (moment_ms - FIRST_MS) // HOUR_MS - 1
-    first = LAST_REVISION if final else 1
-    return ((newest + 1 - revision, revision) for revision in range(first, LAST_REVISION + 1))
 
+    correct_hours: int
 
-def oldest_open(moment_ms: int) -> int:
-    """The oldest hour that is not written for the last time by then."""
-    return (moment_ms - FIRST_MS) // HOUR_MS - CORRECT_HOURS
+    @property
+    def last_revision(self) -> int:
+        """The one that is not written again."""
+        return self.correct_hours + 1
+
+    def due_ms(self, at_ms: int) -> Iterator[int]:
+        """The moments at which the hour of some time has to be looked at, Unix milliseconds; all are later."""
+        return (moment_of(at_ms // HOUR_MS, revision) for revision in range(1, self.last_revision + 1))
+
+    def revisions_at(self, moment_ms: int, *, final: bool) -> Iterator[Due]:
+        """The hours that are due at such a moment, each with the number of its revision.
+
+        Args:
+            moment_ms: One of `due_ms`.
+            final: Last revisions alone.
+        """
+        newest = (moment_ms - FIRST_MS) // HOUR_MS - 1
+        first = self.last_revision if final else 1
+        return ((newest + 1 - revision, revision) for revision in range(first, self.last_revision + 1))
+
+    def oldest_open(self, moment_ms: int) -> int:
+        """The oldest hour that is not written for the last time by then."""
+        return (moment_ms - FIRST_MS) // HOUR_MS - self.correct_hours
 
 
 def moment_of(hour: int, revision: int) -> int:

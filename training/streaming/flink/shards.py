@@ -11,7 +11,7 @@ from training.streaming.flink.parts import PartKey, RecordsKey, to_line
 from training.streaming.flink.plan import Plan
 from training.streaming.flink.records import ViewerRecords, from_state, to_state
 from training.streaming.flink.rooms import RoomShard
-from training.streaming.flink.schedule import Due, oldest_open, revisions_at
+from training.streaming.flink.schedule import Due
 from training.streaming.flink.viewers import Known, ViewerShard, needed_from_ms
 
 _AS_OF = "as_of_ms"
@@ -39,7 +39,7 @@ class Shards:
 
     def __init__(self, plan: Plan, *, final: bool) -> None:
         """Takes what the job makes; with `final`, each hour's last revision alone."""
-        self._shards, self._final = plan.shards, final
+        self._shards, self._final, self._schedule = plan.shards, final, plan.schedule()
         self._catalog, self._layout = plan.catalog(), plan.columns()
         self._viewers = ViewerShard(self._layout)
 
@@ -52,7 +52,8 @@ class Shards:
             held: Its elements.
             history: As of the moment before; None = there was none.
         """
-        due, held = list(revisions_at(now_ms, final=self._final)), sorted(held, key=lambda each: each.number)
+        due = list(self._schedule.revisions_at(now_ms, final=self._final))
+        held = sorted(held, key=lambda each: each.number)
         if shard < self._shards:
             return self._of_viewers(shard, now_ms, held, due, history)
         return self._of_rooms(shard - self._shards, now_ms, held, due, history)
@@ -70,7 +71,7 @@ class Shards:
                 for hour, revision in due
             ],
             to_line(RecordsKey(now_ms, "viewers", shard), records.changed()),
-            needed_from_ms(oldest_open(now_ms)),
+            needed_from_ms(self._schedule.oldest_open(now_ms)),
             to_state({**records.all(), _AS_OF: np.array(now_ms, np.int64)}),
         )
 
@@ -80,6 +81,6 @@ class Shards:
         rooms = RoomShard(self._catalog, self._layout, history)
         rooms.lead(each for each in held if each.at_ms < now_ms)
         parts = [to_line(PartKey(hour, revision, "rooms", shard), rooms.arrays(hour)) for hour, revision in due]
-        rooms.forget(oldest_open(now_ms))
+        rooms.forget(self._schedule.oldest_open(now_ms))
         records = to_line(RecordsKey(now_ms, "rooms", shard), rooms.records())
         return Spoken(parts, records, now_ms, rooms.state())

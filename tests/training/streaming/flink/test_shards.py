@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from feature_service.features.events import EventKind
 from tests.training.streaming.flink.records import assert_service_has, told
 from tests.training.streaming.same_samples import assert_same, batch
 from tests.training.streaming.service_logs import (
@@ -23,12 +24,13 @@ from training.data.errors import DataError
 from training.data.hours import HOUR_MS
 from training.data.platform import settings_toml
 from training.data.samples_io import read_enters, read_sample_about, read_samples
+from training.heads import HEAD_NAMES
 from training.streaming.flink.committing import Committed, Committer
 from training.streaming.flink.elements import Element, EventRouter, Kind, SlateRouter, packed, unpacked
 from training.streaming.flink.landing import land, record_of
 from training.streaming.flink.plan import PARTS, SUFFIX, Plan
-from training.streaming.flink.schedule import due_ms
 from training.streaming.flink.shards import Shards
+from training.streaming.hour_join import CORRECT_HOURS
 
 SHARDS = 2
 
@@ -36,13 +38,13 @@ SHARDS = 2
 class Flow:
     """What Flink does with elements: each to its shard, whose timers fire when both logs have gone past them."""
 
-    def __init__(self, out: Path, *, final: bool = False) -> None:
+    def __init__(self, out: Path, *, final: bool = False, correct_hours: int = CORRECT_HOURS) -> None:
         """Writes what the shards say into a job's output."""
-        plan = Plan("the log", settings_toml(CATALOG), LAYOUT.to_strings(), SHARDS)
+        plan = Plan("the log", settings_toml(CATALOG), LAYOUT.to_strings(), SHARDS, correct_hours)
         plan.write(str(out))
         (out / PARTS).mkdir()
         self.out = out
-        self._shards = Shards(plan, final=final)
+        self._shards, self._schedule = Shards(plan, final=final), plan.schedule()
         self._held: list[list[Element]] = [[] for _ in range(2 * SHARDS)]
         self._history: list[bytes | None] = [None] * (2 * SHARDS)
         self._timers: set[int] = set()
@@ -57,7 +59,7 @@ class Flow:
             element = Element(*value)
             at_ms = element.at_ms
             if element.kind == Kind.TICK:
-                self._timers.update(due_ms(element.at_ms))
+                self._timers.update(self._schedule.due_ms(element.at_ms))
             else:
                 self._held[element.shard].append(element)
         return at_ms
@@ -146,6 +148,22 @@ def test_last_revisions_alone_are_the_same_samples(tmp_path: Path) -> None:
     run(logs, flow := Flow(tmp_path / "out", final=True))
     assert {each.revision for each in flow.commit()} == {4}
     assert_same(tmp_path / "out" / "hours", batch(logs))
+
+
+def test_what_is_received_later_counts_where_hours_are_corrected_for_longer(tmp_path: Path) -> None:
+    logs, events = with_a_quiet_hour(tmp_path)
+    like = next(each for each in events if each.kind is EventKind.LIKE)
+    late = like._replace(event_id="late", kind=EventKind.GIFT, received_ms=like.received_ms + 4 * HOUR_MS)
+    events = [each for each in events if each.kind is not EventKind.GIFT or each.request_id != like.request_id]
+    logs.append(closed([*events, late]))
+    expected = batch(logs)
+    gifts = []
+    for correct_hours in (CORRECT_HOURS, CORRECT_HOURS + 1):
+        run(logs, flow := Flow(tmp_path / f"out {correct_hours}", correct_hours=correct_hours))
+        flow.commit()
+        gifts.append(read_samples(flow.out / "hours").candidates.labels[:, HEAD_NAMES.index("gift")].tolist())
+    assert gifts == [[0, 1], [1, 1]]
+    assert_same(flow.out / "hours", expected)
 
 
 def test_an_hour_is_there_ten_minutes_after_its_end_and_corrected_each_hour_after_that(tmp_path: Path) -> None:
