@@ -5,6 +5,7 @@ from typing import Any
 
 import grpc
 import grpc.aio
+import pytest
 
 from feature_service.client import FeatureServiceClient
 from feature_service.server import SERVICE
@@ -25,14 +26,14 @@ class Answering:
         return pb.RecommendResponse(request_id=request.request_id)
 
 
-async def start(answering: Answering) -> tuple[grpc.aio.Server, int]:
-    """A server, and its port."""
+async def start(answering: Answering, port: int = 0) -> tuple[grpc.aio.Server, int]:
+    """A server on a port, and the port; 0 = one that is free."""
     server = grpc.aio.server()
     handler: Any = grpc.unary_unary_rpc_method_handler(
         answering.recommend, pb.RecommendRequest.FromString, pb.RecommendResponse.SerializeToString
     )
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, {"Recommend": handler}),))
-    port = server.add_insecure_port("127.0.0.1:0")
+    port = server.add_insecure_port(f"127.0.0.1:{port}")
     await server.start()
     return server, port
 
@@ -51,3 +52,16 @@ async def test_calls_that_a_server_cancels_as_it_ends_are_answered_by_another() 
         answers = await asyncio.gather(*calls)
     await staying.stop(None)
     assert [answer.request_id for answer in answers] == [str(n) for n in range(CALLS)]
+
+
+async def test_a_server_that_is_back_is_found_before_a_call_is_given_up() -> None:
+    """So it does not matter that the other replica ends as soon as this one is back."""
+    server, port = await start(Answering())
+    async with FeatureServiceClient(f"ipv4:127.0.0.1:{port}", PATIENCE_S) as client:
+        await client.recommend("u")
+        await server.stop(None)
+        with pytest.raises(grpc.aio.AioRpcError, match="UNAVAILABLE"):
+            await client.recommend("u")
+        server, _ = await start(Answering(), port)
+        assert (await client.recommend("u", request_id="1")).request_id == "1"
+    await server.stop(None)
