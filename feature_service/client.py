@@ -32,7 +32,7 @@ Reports too: an event that is logged already is a duplicate. The attempts take h
 back has been found, for the other may end then."""
 
 RECONNECT_MS = 200
-"""A server that is back is found soon: by itself, gRPC waits for a second at first, and comes to wait for two minutes."""
+"""A server that is back is found soon: by itself, gRPC waits for a second at first, and at last for two minutes."""
 
 
 class FeatureServiceClient:
