@@ -82,7 +82,7 @@ class KafkaBroker:
             encoding="ascii",
         )
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-        command = self._java("kafka.tools.StorageTool", "format", "--standalone", "--cluster-id", cluster, "--config")
+        command = self._java("kafka.tools.StorageTool", "format", "--standalone", f"--cluster-id={cluster}", "--config")
         formatted = subprocess.run([*command, str(self._properties)], capture_output=True, text=True, check=False)
         assert not formatted.returncode, formatted.stdout + formatted.stderr
         self.start()
