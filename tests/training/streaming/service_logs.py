@@ -26,7 +26,7 @@ START_MS = 500_000 * HOUR_MS
 """When the logs begin: the start of an hour."""
 
 LATER = "later"
-"""The event that `closed` adds."""
+"""The last event that `closed` adds."""
 
 ACTS = (EventKind.LIKE, EventKind.COMMENT, EventKind.GIFT, EventKind.SHARE, EventKind.FOLLOW)
 
