@@ -20,7 +20,7 @@ from training.data.platform import settings_toml
 from training.streaming.flink.committing import Committer
 from training.streaming.flink.landing import SLATES_FOLDER, land
 from training.streaming.flink.plan import PARTS, SUFFIX
-from training.streaming.hour_join import CORRECT_HOURS
+from training.streaming.schedule import CORRECT_HOURS
 from training.streaming.worker import Worker
 
 _IN_FLIGHT = 50_000

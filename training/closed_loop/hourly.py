@@ -19,7 +19,7 @@ from training.publish import TIMEOUT_S
 from training.rollout import Outcome, await_version
 from training.run import Places
 from training.run_config import RunConfig
-from training.streaming.hour_join import FIRST_MS
+from training.streaming.schedule import FIRST_MS
 from training.streaming.worker import Worker
 
 ARM = "hourly"

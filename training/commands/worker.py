@@ -30,7 +30,7 @@ from training.commands.progress import counters
 from training.data.hours import hour_name
 from training.heads import HEAD_NAMES
 from training.storage import place
-from training.streaming.hour_join import CORRECT_HOURS
+from training.streaming.schedule import CORRECT_HOURS
 from training.streaming.worker import Revised, Worker
 
 POLL_S = 0.5

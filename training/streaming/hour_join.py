@@ -22,19 +22,9 @@ from training.data.platform import settings_toml
 from training.data.samples import RoomVersions
 from training.data.samples_io import SampleAbout, SampleWriter
 from training.data.served_chunks import JoinCounts, chunks, claimed
-from training.data.served_impressions import SEEN_BEFORE_MS, SEEN_WITHIN_MS, Impressions
-from training.data.split import LONGEST_WINDOW_MS
+from training.data.served_impressions import SEEN_BEFORE_MS, Impressions
 from training.heads import HEAD_NAMES, HEADS
 from training.streaming.hourly_samples import Covers, HourlySamples
-
-REACH_MS = SEEN_WITHIN_MS + LONGEST_WINDOW_MS
-"""So long after an hour something may happen that its labels depend on."""
-
-FIRST_MS = HEADS["enter"].window_s * 1000
-"""So long after its end an hour is written first."""
-
-CORRECT_HOURS = REACH_MS // HOUR_MS
-"""The fewest after which all labels are decided; the default."""
 
 
 @dataclass(frozen=True, slots=True)

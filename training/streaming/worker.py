@@ -34,19 +34,11 @@ from training.data.service_log import LogPlace, first_position, follow
 from training.data.sources import order_ms
 from training.streaming.erasing import erase_users
 from training.streaming.followed_slates import FollowedSlates
-from training.streaming.hour_join import (
-    CORRECT_HOURS,
-    FIRST_MS,
-    REACH_MS,
-    Hour,
-    Source,
-    Written,
-    rows_from_ms,
-    write_hour,
-)
+from training.streaming.hour_join import Hour, Source, Written, rows_from_ms, write_hour
 from training.streaming.hourly_samples import Covers, HourlySamples, Progress
 from training.streaming.room_history import RoomHistory
 from training.streaming.rows import Rows
+from training.streaming.schedule import CORRECT_HOURS, REACH_MS, Schedule, moment_of
 
 _log = logging.getLogger(__name__)
 
@@ -106,11 +98,9 @@ class Worker:
         Raises:
             DataError: There is no event log, fewer hours are given, or a file of the samples is damaged.
         """
-        if correct_hours < CORRECT_HOURS:
-            raise DataError(f"correct_hours: expected at least {CORRECT_HOURS}, received {correct_hours}")
         first = first_position(log)
         self._served = served
-        self._closing_ms = HOUR_MS + FIRST_MS + correct_hours * HOUR_MS
+        self._schedule = Schedule(correct_hours)
         self._source = Source(str(log), lacks_of(log, history), catalog)
         self._samples = HourlySamples(samples)
         self._rows, self._rooms = Rows(), RoomHistory(catalog)
@@ -159,7 +149,7 @@ class Worker:
             return
         known_ms = self._rows.last_ms if clock_ms is None else max(clock_ms, self._rows.last_ms)
         for hour in range(self._hour, self._rows.last_ms // HOUR_MS + 1):
-            look = 0 if clock_ms is None else (clock_ms - (hour + 1) * HOUR_MS - FIRST_MS) // HOUR_MS
+            look = 0 if clock_ms is None else (clock_ms - moment_of(hour, 1)) // HOUR_MS
             if clock_ms is None or look > self._looked.get(hour, -1):
                 yield from self._revise(hour, known_ms)
                 self._looked[hour] = look
@@ -167,11 +157,11 @@ class Worker:
     def _advance(self, received_ms: int) -> Iterator[Revised]:
         """Time goes on to when an event was received: hours end that it can no longer change."""
         if self._hour is None:
-            self._hour = (received_ms - self._closing_ms) // HOUR_MS + 1
+            self._hour = self._schedule.oldest_open(received_ms)
             self._rows.forget(rows_from_ms(self._hour))
         self.now_ms = max(self.now_ms, received_ms)
-        while self._hour * HOUR_MS + self._closing_ms <= self.now_ms:
-            yield from self._revise(self._hour, self._hour * HOUR_MS + self._closing_ms, final=True)
+        while (final_ms := self._schedule.final_ms(self._hour)) <= self.now_ms:
+            yield from self._revise(self._hour, final_ms, final=True)
             self._close(self._hour)
 
     def _take(self, position: int, event: Event) -> None:

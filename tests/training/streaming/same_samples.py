@@ -34,13 +34,13 @@ def _by_time(samples: Samples) -> tuple[Slates, Candidates]:
     return slates.take(order), moved.take(np.argsort(moved.slate, kind="stable"))
 
 
-def assert_same(hours: Path, whole: Path) -> None:
+def assert_same(hours: str | Path, whole: Path) -> None:
     """Both hold the same samples, row for row, the same visits and the same room versions."""
     assert_same_samples(hours, whole)
     assert rows(read_enters(hours)) == rows(read_enters(whole))
 
 
-def assert_same_samples(hours: Path, whole: Path) -> None:
+def assert_same_samples(hours: str | Path, whole: Path) -> None:
     """Both hold the same samples, row for row, and the same room versions; slates of one millisecond have no order."""
     for one, other in zip(_by_time(read_samples(hours)), _by_time(read_samples(whole)), strict=True):
         for name, values in one.tensors.items():

@@ -18,8 +18,8 @@ from training.heads import HEAD_NAMES
 from training.streaming.flink import rooms, viewers
 from training.streaming.flink.parts import Arrays, PartKey, Side, arrays_of_line, key_of_line
 from training.streaming.flink.plan import PARTS, SUFFIX, Plan
-from training.streaming.flink.schedule import moment_of
 from training.streaming.hourly_samples import Covers, HourlySamples
+from training.streaming.schedule import moment_of
 
 
 @dataclass(frozen=True, slots=True)

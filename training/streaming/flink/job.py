@@ -30,13 +30,14 @@ from pyflink.table import StreamTableEnvironment
 from feature_service.features.catalog import build_catalog
 from feature_service.log.kafka_properties import read_properties
 from feature_service.settings import load
+from training.data.errors import DataError
 from training.data.locations import locate
 from training.data.platform import settings_toml
 from training.streaming.flink.elements import EventRouter, SlateRouter
 from training.streaming.flink.landing import EVENTS_FOLDER, SLATES_FOLDER, landed, record_of
 from training.streaming.flink.operators import ELEMENT, RECORD, RECORDS, Hours, InOrder
 from training.streaming.flink.plan import PARTS, SUFFIX, Plan
-from training.streaming.hour_join import CORRECT_HOURS
+from training.streaming.schedule import CORRECT_HOURS, Schedule
 
 _BATCH = Configuration()
 """A run over what is there. Flink's batch state holds one key at a time, which PyFlink, as it writes late, leaves."""
@@ -114,9 +115,10 @@ def _timed(elements: DataStream, *, idle_s: int = 0) -> DataStream:
 
 
 def _correct_hours(text: str) -> int:
-    if not text.isdecimal() or int(text) < CORRECT_HOURS:
-        raise argparse.ArgumentTypeError(f"expected at least {CORRECT_HOURS}, received {text!r}")
-    return int(text)
+    try:
+        return Schedule(int(text)).correct_hours
+    except DataError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _properties(path: str) -> dict[str, str]:

@@ -11,8 +11,8 @@ from pyflink.datastream.state import MapStateDescriptor, ValueStateDescriptor
 
 from training.streaming.flink.elements import Element, Kind, packed, unpacked
 from training.streaming.flink.plan import Plan
-from training.streaming.flink.schedule import BUCKET_MS
 from training.streaming.flink.shards import Shards
+from training.streaming.schedule import BUCKET_MS
 
 BYTES = Types.PRIMITIVE_ARRAY(Types.BYTE())
 ELEMENT = Types.TUPLE([Types.INT(), Types.LONG(), Types.LONG(), Types.INT(), Types.LONG(), BYTES])

@@ -9,8 +9,7 @@ from feature_service.features.layout import Layout, LayoutError
 from feature_service.settings import SettingsError, parse
 from training.data.errors import DataError
 from training.data.locations import first_line, locate, reachable
-from training.streaming.flink.schedule import Schedule
-from training.streaming.hour_join import CORRECT_HOURS
+from training.streaming.schedule import CORRECT_HOURS, Schedule
 
 _FILE = "plan.json"
 PARTS = "parts"

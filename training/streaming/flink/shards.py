@@ -11,8 +11,8 @@ from training.streaming.flink.parts import PartKey, RecordsKey, to_line
 from training.streaming.flink.plan import Plan
 from training.streaming.flink.records import ViewerRecords, from_state, to_state
 from training.streaming.flink.rooms import RoomShard
-from training.streaming.flink.schedule import Due
 from training.streaming.flink.viewers import Known, ViewerShard, needed_from_ms
+from training.streaming.schedule import Due
 
 _AS_OF = "as_of_ms"
 

@@ -30,7 +30,7 @@ from training.streaming.flink.elements import Element, EventRouter, Kind, SlateR
 from training.streaming.flink.landing import land, record_of
 from training.streaming.flink.plan import PARTS, SUFFIX, Plan
 from training.streaming.flink.shards import Shards
-from training.streaming.hour_join import CORRECT_HOURS
+from training.streaming.schedule import CORRECT_HOURS
 
 SHARDS = 2
 

@@ -1,11 +1,23 @@
-"""The schedule of hours: when which revisions are due, as the embedded worker has it."""
+"""The schedule of hours: when which of their revisions are due. The embedded worker and the Flink job keep the same."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from math import gcd
 
+from training.data.errors import DataError
 from training.data.hours import HOUR_MS
-from training.streaming.hour_join import FIRST_MS
+from training.data.served_impressions import SEEN_WITHIN_MS
+from training.data.split import LONGEST_WINDOW_MS
+from training.heads import HEADS
+
+REACH_MS = SEEN_WITHIN_MS + LONGEST_WINDOW_MS
+"""So long after an hour something may happen that its labels depend on."""
+
+FIRST_MS = HEADS["enter"].window_s * 1000
+"""So long after its end an hour is written first."""
+
+CORRECT_HOURS = REACH_MS // HOUR_MS
+"""The fewest after which all labels are decided; the default."""
 
 BUCKET_MS = gcd(HOUR_MS, FIRST_MS)
 """So much of the logs waits together; what counts at a moment are whole buckets."""
@@ -20,9 +32,17 @@ class Schedule:
 
     Attributes:
         correct_hours: How long late events correct an hour.
+
+    Raises:
+        DataError: Labels would stay undecided after so few hours.
     """
 
-    correct_hours: int
+    correct_hours: int = CORRECT_HOURS
+
+    def __post_init__(self) -> None:
+        """Checks that labels are decided by then."""
+        if self.correct_hours < CORRECT_HOURS:
+            raise DataError(f"correct_hours: expected at least {CORRECT_HOURS}, received {self.correct_hours}")
 
     @property
     def last_revision(self) -> int:
@@ -43,6 +63,10 @@ class Schedule:
         newest = (moment_ms - FIRST_MS) // HOUR_MS - 1
         first = self.last_revision if final else 1
         return ((newest + 1 - revision, revision) for revision in range(first, self.last_revision + 1))
+
+    def final_ms(self, hour: int) -> int:
+        """When an hour is written for the last time, Unix milliseconds."""
+        return moment_of(hour, self.last_revision)
 
     def oldest_open(self, moment_ms: int) -> int:
         """The oldest hour that is not written for the last time by then."""
