@@ -31,9 +31,6 @@ RETRIES: dict[str, Any] = {
 Reports too: an event that is logged already is a duplicate. The attempts take half a second, in which a server that is
 back has been found, for the other may end then."""
 
-RECONNECT_MS = 200
-"""A server that is back is found soon: by itself, gRPC waits for a second at first, and at last for two minutes."""
-
 
 class FeatureServiceClient:
     """Calls the feature service. To be made in a running event loop and closed with `close` or `async with`."""
@@ -50,8 +47,6 @@ class FeatureServiceClient:
         options = [
             ("grpc.service_config", json.dumps(RETRIES)),
             ("grpc.max_receive_message_length", -1),
-            ("grpc.initial_reconnect_backoff_ms", RECONNECT_MS),
-            ("grpc.max_reconnect_backoff_ms", RECONNECT_MS),
         ]
         self._channel = credentials.aio_channel(target, options)
         self._stub = pb_grpc.RecommendationServiceStub(self._channel)

@@ -16,6 +16,16 @@ from serving.bearer import AioSigningStream, AioSigningUnary, Signing, watched_t
 
 Options = Sequence[tuple[str, Any]]
 
+RECONNECT_MS = 200
+"""Servers are looked for again so soon. By itself, gRPC waits for a second at first and for two minutes at last, and
+half a minute before it resolves a name again, which may stand for other servers by then."""
+
+_LOOKING: Options = (
+    ("grpc.initial_reconnect_backoff_ms", RECONNECT_MS),
+    ("grpc.max_reconnect_backoff_ms", RECONNECT_MS),
+    ("grpc.dns_min_time_between_resolutions_ms", RECONNECT_MS),
+)
+
 
 class CredentialsError(ValueError):
     """Files that do not fit together: one line with what was expected and received."""
@@ -55,6 +65,7 @@ class Credentials:
             OSError: A file cannot be read.
             TokenFileError: The token's file holds none.
         """
+        options = (*_LOOKING, *options)
         token = watched_token(self.token) if self.token else None
         signing = [AioSigningUnary(token), AioSigningStream(token)] if token else []
         if (secured := self._secured()) is None:
@@ -68,7 +79,7 @@ class Credentials:
             OSError: A file cannot be read.
             TokenFileError: The token's file holds none.
         """
-        secured = self._secured()
+        options, secured = (*_LOOKING, *options), self._secured()
         channel = grpc.secure_channel(target, secured, options) if secured else grpc.insecure_channel(target, options)
         return grpc.intercept_channel(channel, Signing(watched_token(self.token))) if self.token else channel
 

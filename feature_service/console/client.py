@@ -14,9 +14,6 @@ from serving.credentials import PLAIN, Credentials
 
 Answer = TypeVar("Answer")
 
-RECONNECT_MS = 1_000
-"""A reader who reloads the page should find a service that came back; gRPC's own back-off grows to two minutes."""
-
 
 class ApiError(Exception):
     """The service refused a question, or did not answer it.
@@ -44,8 +41,6 @@ class ConsoleClient:
         options = [
             ("grpc.service_config", json.dumps(RETRIES)),
             ("grpc.max_receive_message_length", -1),
-            ("grpc.initial_reconnect_backoff_ms", RECONNECT_MS // 5),
-            ("grpc.max_reconnect_backoff_ms", RECONNECT_MS),
         ]
         self.target = target
         self._channel = credentials.channel(target, options)

@@ -10,6 +10,7 @@ import pytest
 from feature_service.client import FeatureServiceClient
 from feature_service.server import SERVICE
 from protos.onair.v1 import recommendation_pb2 as pb
+from tests.feature_service.name_server import NameServer
 from tests.feature_service.running_service import PATIENCE_S
 
 CALLS = 60
@@ -26,14 +27,14 @@ class Answering:
         return pb.RecommendResponse(request_id=request.request_id)
 
 
-async def start(answering: Answering, port: int = 0) -> tuple[grpc.aio.Server, int]:
+async def start(answering: Answering, port: int = 0, host: str = "127.0.0.1") -> tuple[grpc.aio.Server, int]:
     """A server on a port, and the port; 0 = one that is free."""
     server = grpc.aio.server()
     handler: Any = grpc.unary_unary_rpc_method_handler(
         answering.recommend, pb.RecommendRequest.FromString, pb.RecommendResponse.SerializeToString
     )
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, {"Recommend": handler}),))
-    port = server.add_insecure_port(f"127.0.0.1:{port}")
+    port = server.add_insecure_port(f"{host}:{port}")
     await server.start()
     return server, port
 
@@ -65,3 +66,18 @@ async def test_a_server_that_is_back_is_found_before_a_call_is_given_up() -> Non
         server, _ = await start(Answering(), port)
         assert (await client.recommend("u", request_id="1")).request_id == "1"
     await server.stop(None)
+
+
+async def test_a_replica_that_its_name_stands_for_by_now_is_found_before_a_call_is_given_up() -> None:
+    """Pods that are replaced have other addresses; one may go soon after another, and the names were just resolved."""
+    first, port = await start(Answering(), host="127.0.0.2")
+    async with (
+        NameServer("127.0.0.2") as names,
+        FeatureServiceClient(f"dns://127.0.0.1:{names.port}/onair:{port}", PATIENCE_S) as client,
+    ):
+        await client.recommend("u")
+        second, _ = await start(Answering(), port, "127.0.0.3")
+        names.addresses = ("127.0.0.3",)
+        await first.stop(None)
+        assert (await client.recommend("u", request_id="1")).request_id == "1"
+    await second.stop(None)

@@ -23,7 +23,10 @@ RULES: dict[str, tuple[Rule, ...]] = {
     "8": (pod_rules.every_image_has_a_fixed_tag, pod_rules.every_image_is_pulled_anew),
     "9": (workload_rules.what_is_scaled_exists_and_counts_nowhere_else,),
     "10": (pod_rules.every_pod_has_its_account_and_no_token_or_secret_in_plain,),
-    "11": (workload_rules.updates_roll_and_services_stay_inside,),
+    "11": (
+        workload_rules.updates_roll_and_services_stay_inside,
+        workload_rules.pods_called_by_name_are_found_again,
+    ),
     "12": (workload_rules.jobs_end_and_names_are_stable, pod_rules.every_pod_has_a_priority),
 }
 """The rules by their number in k8s/README.md."""
@@ -136,6 +139,14 @@ BREAKS: list[Change] = [
     ("updates_roll_and_services_stay_inside", "Service", "console", ("spec", "type"), "LoadBalancer"),
     ("updates_roll_and_services_stay_inside", "Service", "console", ("spec", "selector"), {"a": "b"}),
     ("updates_roll_and_services_stay_inside", "Service", "console", ("spec", "ports", 0, "targetPort"), "grpc"),
+    ("pods_called_by_name_are_found_again", *MODEL_SERVER, ("spec", "minReadySeconds"), 10),
+    (
+        "pods_called_by_name_are_found_again",
+        "Service",
+        "feature-service-writer",
+        ("spec", "publishNotReadyAddresses"),
+        _GONE,
+    ),
     ("jobs_end_and_names_are_stable", *DAILY, (*JOB, "activeDeadlineSeconds"), _GONE),
     ("jobs_end_and_names_are_stable", *DAILY, ("spec", "concurrencyPolicy"), "Allow"),
     ("jobs_end_and_names_are_stable", *DAILY, (*BATCH, "restartPolicy"), "OnFailure"),

@@ -12,6 +12,9 @@ ALONE = {
 }
 """Workloads of one pod, and why; a budget for one pod could only block a node's drain."""
 
+_FOUND_AGAIN_S = 60
+"""Longer than gRPC waits between two looks for the name of a pod that was away for a minute and a half."""
+
 STABLE = re.compile(
     r"(apps/|batch/|policy/|autoscaling/|networking\.k8s\.io/|scheduling\.k8s\.io/|rbac\.[a-z8.]+/)?v[12]"
 )
@@ -102,6 +105,18 @@ def updates_roll_and_services_stay_inside(objects: Sequence[Object]) -> Iterator
             yield f"{title(service)}: is reached from outside by {spec['type']}"
         if not ports or any(not {port["targetPort"] for port in spec["ports"]} <= names for names in ports):
             yield f"{title(service)}: selects no pod that has its ports"
+
+
+def pods_called_by_name_are_found_again(objects: Sequence[Object]) -> Iterator[str]:
+    """A name that was gone is looked up again by gRPC ever later: the next pod waits for that, or the name stays."""
+    for each in of_kind(objects, "StatefulSet"):
+        service = named(objects, "Service", each["spec"]["serviceName"])["spec"]
+        if all(port["name"] != "grpc" for port in service["ports"]):
+            continue
+        if _fewest(objects, each) > 1 and each["spec"].get("minReadySeconds", 0) < _FOUND_AGAIN_S:
+            yield f"{title(each)}: its update goes on before callers have found the pod that is back"
+        if _fewest(objects, each) == 1 and not service.get("publishNotReadyAddresses"):
+            yield f"{title(each)}: its name is gone while it starts"
 
 
 def jobs_end_and_names_are_stable(objects: Sequence[Object]) -> Iterator[str]:
