@@ -1,8 +1,9 @@
 """Tests of calls to several model servers, some of which are away."""
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,14 +11,15 @@ import pytest
 
 from feature_service.features.catalog import build_catalog
 from feature_service.features.layout import CANDIDATE_FLOATS
-from feature_service.model_servers import ModelServers
+from feature_service.model_servers import SILENT_S, ModelServers
 from serving import contract
-from serving.errors import ModelNotFoundError, ServerUnavailableError
+from serving.errors import DeadlineExceededError, ModelNotFoundError, ServerUnavailableError
 from serving.launch import free_port
 from tests.feature_service.live_platform import CONTENT_WIDTH
-from tests.feature_service.scripted_model_server import ScriptedServer, ranker, serving
+from tests.feature_service.scripted_model_server import Hold, ScriptedServer, ranker, serving
 
 TIMEOUT_S = 30.0
+SHORT_S = 0.1
 CALLS = 60
 
 
@@ -29,11 +31,11 @@ class Two:
     second: ScriptedServer
     servers: ModelServers
 
-    async def ask(self, version: int = 1) -> None:
+    async def ask(self, version: int = 1, *, model: str = "mmoe", timeout_s: float = TIMEOUT_S) -> None:
         inputs = {CANDIDATE_FLOATS: np.ones((1, 1), np.float32)}
         signature, outputs = contract.SERVING_DEFAULT, ("predictions",)
         await self.servers.predict(
-            "mmoe", inputs, signature=signature, version=version, outputs=outputs, timeout_s=TIMEOUT_S
+            model, inputs, signature=signature, version=version, outputs=outputs, timeout_s=timeout_s
         )
 
 
@@ -79,6 +81,43 @@ async def test_calls_that_a_server_cancels_as_it_ends_are_answered_by_the_other(
         await asking
         await stack.servers.close()
     assert len(ends.asked) < CALLS // 2 < len(stays.asked)
+
+
+async def test_a_server_that_hangs_is_left_out_until_it_answers_again() -> None:
+    async with two() as stack:
+        for _ in range(2):
+            await stack.ask()
+        stack.first.holds["mmoe"] = hold = Hold()
+        failed, began_s = 0, time.perf_counter()
+        while stack.servers.next() is not stack.servers.next():
+            assert time.perf_counter() < began_s + TIMEOUT_S
+            with suppress(DeadlineExceededError):
+                failed += 1
+                await stack.ask(timeout_s=SHORT_S)
+                failed -= 1
+        assert failed <= 1 + SILENT_S / SHORT_S
+        asked = len(stack.first.asked)
+        while len(stack.first.asked) == asked:
+            await stack.ask(timeout_s=2 * SHORT_S)  # None fails, not even the one that tries it.
+        hold.released.set()
+        del stack.first.holds["mmoe"]
+        asked = len(stack.first.asked)
+        while len(stack.first.asked) < asked + 3:
+            await stack.ask(timeout_s=2 * SHORT_S)
+        assert stack.servers.next() is not stack.servers.next()
+
+
+async def test_a_server_that_is_late_but_answers_others_is_not_left_out() -> None:
+    async with two() as stack:
+        stack.first.models["slow"] = stack.second.models["slow"] = stack.first.models["mmoe"]
+        stack.first.holds["slow"] = Hold()
+        slow = [asyncio.create_task(stack.ask(model="slow", timeout_s=2 * SILENT_S)) for _ in range(2)]
+        while (await asyncio.wait(slow, timeout=SHORT_S))[1]:
+            await stack.ask()
+            await stack.ask()
+        with pytest.raises(DeadlineExceededError):
+            await asyncio.gather(*slow)
+        assert stack.servers.next() is not stack.servers.next()
 
 
 async def test_version_that_one_server_lacks_is_asked_of_the_other() -> None:

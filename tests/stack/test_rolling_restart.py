@@ -1,144 +1,19 @@
 """A rolling restart of both services and both model servers, and a publish, under load: no request fails."""
 
 import asyncio
-import itertools
-from collections.abc import AsyncGenerator, Callable
-from contextlib import ExitStack, asynccontextmanager, suppress
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
-import grpc.aio
 import pytest
 
 from feature_service.client import FeatureServiceClient
-from feature_service.clock import wall_clock
-from feature_service.features.events import Event, EventKind
-from serving.launch import ModelServer, free_port, start_model_server
-from tests.feature_service.redis_process import RedisProcess, made, needs_redis
-from tests.stack import toy_platform
+from tests.feature_service.redis_process import needs_redis
+from tests.stack.fleet import Fleet, Load
 from tests.stack.running_stack import PATIENCE_S, eventually
-from tests.stack.service_process import ServiceProcess
-from tests.stack.toy_platform import CATEGORIES, started
 from tests.stack.trained import PROVENANCE
-from training.demo import write_models_config
 from training.publish import publish
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600), needs_redis]
-
-MODELS = ("two_tower", "mmoe")
-ASKERS, REPORTERS = 4, 2
-
-
-class Fleet:
-    """Two model servers, the service that writes, and a replica beside it; each a process on a port that stays."""
-
-    def __init__(self, folder: Path, published: Path, stack: ExitStack) -> None:
-        self._folder, self._stack = folder, stack
-        self._config = folder / "models.config"
-        write_models_config({name: published / "models" / name for name in MODELS}, self._config)
-        self._redis = stack.enter_context(RedisProcess(folder / "redis"))
-        self._model_ports = [free_port() for _ in range(2)]
-        self._ports = {"writer": free_port(), "replica": free_port()}
-        self.model_servers = [self._start_model_server(number) for number in range(2)]
-        self.services: dict[str, ServiceProcess] = {}
-
-    @property
-    def addresses(self) -> str:
-        """Of both services, for a client."""
-        return "ipv4:" + ",".join(f"127.0.0.1:{port}" for port in self._ports.values())
-
-    async def start(self) -> None:
-        """Starts the services; the replica needs the store, which the first checkpoint makes."""
-        self.start_service("writer")
-        await made(self._redis)
-        self.start_service("replica")
-
-    def start_service(self, name: str) -> None:
-        settings = f'{toy_platform.SETTINGS}[store]\naddress = "{self._redis.address}"\n'
-        arguments = ["--address", f"127.0.0.1:{self._ports[name]}"]
-        if name == "replica":
-            arguments += ["--replica-of", f"127.0.0.1:{self._ports['writer']}"]
-        targets = [server.target for server in self.model_servers]
-        service = ServiceProcess(self._folder / name, *arguments, targets=targets, settings=settings)
-        self.services[name] = self._stack.enter_context(service)
-
-    def restart_service(self, name: str) -> None:
-        assert self.services[name].stop() == 0
-        self.start_service(name)
-
-    def restart_model_server(self, number: int) -> None:
-        self.model_servers[number].stop()
-        self.model_servers[number] = self._start_model_server(number)
-
-    def _start_model_server(self, number: int) -> ModelServer:
-        flags = {
-            "port": self._model_ports[number],
-            "model_config_file": self._config,
-            "file_system_poll_wait_seconds": 1,
-        }
-        return self._stack.enter_context(
-            start_model_server(flags, log_path=self._folder / f"model_server-{number}.log")
-        )
-
-
-class Load:
-    """Asks and reports all the time, through one client of both services."""
-
-    def __init__(self, client: FeatureServiceClient) -> None:
-        self.answered = self.reported = 0
-        self.failures: list[str] = []
-        self._client = client
-        self._numbers = itertools.count()
-
-    @asynccontextmanager
-    async def running(self) -> AsyncGenerator[None]:
-        """Runs it meanwhile."""
-        tasks = [asyncio.create_task(self._keep(self._ask)) for _ in range(ASKERS)]
-        tasks += [asyncio.create_task(self._keep(self._report)) for _ in range(REPORTERS)]
-        try:
-            yield
-        finally:
-            for task in tasks:
-                task.cancel()
-            for task in tasks:
-                with suppress(asyncio.CancelledError):
-                    await task
-
-    async def goes_on(self) -> None:
-        """Waits for some more answers of each kind."""
-        answered, reported = self.answered, self.reported
-
-        async def more() -> bool:
-            return self.answered > answered + 10 and self.reported > reported + 2
-
-        await eventually(more)
-
-    async def _keep(self, once: Callable[[], Any]) -> None:
-        while True:
-            try:
-                await once()
-            except grpc.aio.AioRpcError as error:
-                self.failures.append(f"{once.__name__}: {error.code().name}: {error.details()}")
-                await asyncio.sleep(0.05)
-
-    async def _ask(self) -> None:
-        answer = await self._client.recommend(f"viewer-{next(self._numbers) % 7}", 5)
-        assert answer.rooms
-        self.answered += 1
-
-    async def _report(self) -> None:
-        number = next(self._numbers)
-        room = f"{CATEGORIES[0]}-0/now"
-        seen = Event(
-            f"enter-{number}",
-            EventKind.ENTER,
-            wall_clock(),
-            user_id=f"viewer-{number % 7}",
-            room_id=room,
-            streamer_id=room.partition("/")[0],
-        )
-        await self._client.report([seen], wait=True)
-        self.reported += 1
 
 
 async def test_no_request_fails_while_everything_restarts_in_turn_and_a_model_is_published(
@@ -148,12 +23,7 @@ async def test_no_request_fails_while_everything_restarts_in_turn_and_a_model_is
         fleet = await asyncio.to_thread(Fleet, tmp_path, published, stack)
         await fleet.start()
         async with FeatureServiceClient(fleet.addresses, PATIENCE_S) as client:
-            rooms = [
-                started(f"{category}-{n}/now", category, wall_clock()) for category in CATEGORIES for n in range(4)
-            ]
-            await client.report(rooms)
             load = Load(client)
-            await eventually(lambda: _shown_by(fleet, len(rooms)))
             async with load.running():
                 await load.goes_on()
                 for number in range(2):
@@ -168,16 +38,6 @@ async def test_no_request_fails_while_everything_restarts_in_turn_and_a_model_is
                 await eventually(lambda: _serve(fleet, done.manifest.version), timeout_s=2 * PATIENCE_S)
                 await load.goes_on()
     assert load.failures == []
-
-
-async def _shown_by(fleet: Fleet, count: int) -> bool:
-    """Whether every service ranks all rooms by a model."""
-    for service in fleet.services.values():
-        async with FeatureServiceClient(service.target, PATIENCE_S) as client:
-            trace = (await client.explain("viewer-0", 5)).trace
-            if trace.ranker != "mmoe" or sum(bool(each.terms) for each in trace.candidates) < count // 2:
-                return False
-    return True
 
 
 async def _serve(fleet: Fleet, version: int) -> bool:
