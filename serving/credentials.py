@@ -20,10 +20,16 @@ RECONNECT_MS = 200
 """Servers are looked for again so soon. By itself, gRPC waits for a second at first and for two minutes at last, and
 half a minute before it resolves a name again, which may stand for other servers by then."""
 
-_LOOKING: Options = (
+PING_TIMEOUT_MS = 5_000
+"""Calls leave a server that stands still, or is gone without a word, as with its node, when it has not answered a ping
+for so long; by itself, gRPC waits for a minute. It pings while answers come in, and every half minute."""
+
+_AVAILABILITY: Options = (
     ("grpc.initial_reconnect_backoff_ms", RECONNECT_MS),
     ("grpc.max_reconnect_backoff_ms", RECONNECT_MS),
     ("grpc.dns_min_time_between_resolutions_ms", RECONNECT_MS),
+    ("grpc.keepalive_time_ms", 30_000),
+    ("grpc.http2.ping_timeout_ms", PING_TIMEOUT_MS),
 )
 
 
@@ -65,7 +71,7 @@ class Credentials:
             OSError: A file cannot be read.
             TokenFileError: The token's file holds none.
         """
-        options = (*_LOOKING, *options)
+        options = (*_AVAILABILITY, *options)
         token = watched_token(self.token) if self.token else None
         signing = [AioSigningUnary(token), AioSigningStream(token)] if token else []
         if (secured := self._secured()) is None:
@@ -79,7 +85,7 @@ class Credentials:
             OSError: A file cannot be read.
             TokenFileError: The token's file holds none.
         """
-        options, secured = (*_LOOKING, *options), self._secured()
+        options, secured = (*_AVAILABILITY, *options), self._secured()
         channel = grpc.secure_channel(target, secured, options) if secured else grpc.insecure_channel(target, options)
         return grpc.intercept_channel(channel, Signing(watched_token(self.token))) if self.token else channel
 

@@ -1,6 +1,7 @@
 """Tests of the client: no call is lost with a server that ends. Real gRPC."""
 
 import asyncio
+import time
 from typing import Any
 
 import grpc
@@ -81,3 +82,53 @@ async def test_a_replica_that_its_name_stands_for_by_now_is_found_before_a_call_
         await first.stop(None)
         assert (await client.recommend("u", request_id="1")).request_id == "1"
     await second.stop(None)
+
+
+class Way:
+    """A way to a server, on which nothing comes through any more once it is `shut`, though nobody is told."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self._open = asyncio.Event()
+        self._open.set()
+
+    def shut(self) -> None:
+        self._open.clear()
+
+    async def connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        back, forth = await asyncio.open_connection("127.0.0.1", self._port)
+        try:
+            await asyncio.gather(self._pass(reader, forth), self._pass(back, writer))
+        finally:
+            forth.close()
+            writer.close()
+
+    async def _pass(self, source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+        while data := await source.read(65_536):
+            await self._open.wait()
+            target.write(data)
+
+
+@pytest.mark.slow
+async def test_calls_leave_a_replica_that_is_gone_without_a_word() -> None:
+    (gone, first), (stays, second) = await start(Answering()), await start(Answering())
+    way = Way(first)
+    async with (
+        await asyncio.start_server(way.connected, "127.0.0.1", 0) as between,
+        FeatureServiceClient(f"ipv4:127.0.0.1:{between.sockets[0].getsockname()[1]},127.0.0.1:{second}", 0.5) as client,
+    ):
+        for _ in range(10):
+            await client.recommend("u")
+        way.shut()
+        in_turn, end_s = 0, time.monotonic() + PATIENCE_S
+        while in_turn < 10 and time.monotonic() < end_s:
+            try:
+                await client.recommend("u")
+            except grpc.aio.AioRpcError:
+                in_turn = 0
+            else:
+                in_turn += 1
+        assert in_turn == 10
+        between.close()
+    await gone.stop(None)
+    await stays.stop(None)
