@@ -117,6 +117,7 @@ def test_every_module_of_a_stage_stands_in_its_registry(registry: str, names_no_
                 "compare_ranking",
                 "erasures_argument",
                 "fractions",
+                "keep_argument",
                 "local_paths",
                 "log_argument",
                 "progress",

@@ -17,6 +17,7 @@ import sys
 
 from serving.commands.arguments import positive
 from training.commands.erasures_argument import add_erasures, erased_by
+from training.commands.keep_argument import add_keep_days, kept_hours
 from training.commands.repeating import repeat
 from training.data.hours import hour_name
 from training.streaming.flink.committing import Committer
@@ -27,6 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the arguments."""
     parser.add_argument("--parts", required=True, help="URI of the job's output, its --out")
     parser.add_argument("--samples", required=True, help="URI of the samples' folder")
+    add_keep_days(parser, "hours that have been written for the last time so long ago")
     add_erasures(parser, "take whom it names out of hours that are written for the last time, and of the job's records")
     parser.add_argument("--every", type=positive, metavar="S", help="look again so often; default: look once")
     parser.add_argument("--json", action="store_true", help="print a line of JSON a revision")
@@ -34,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Commits."""
-    committer = Committer(arguments.parts, arguments.samples)
+    committer = Committer(arguments.parts, arguments.samples, keep_hours=kept_hours(arguments))
     erasing = JobErasing(arguments.parts, arguments.samples)
 
     def look() -> None:

@@ -12,14 +12,16 @@ Examples:
 import argparse
 import sys
 import time
+from datetime import UTC, datetime, timedelta
 
 from feature_service.erasures import SETTLED_MS
 from serving.commands.arguments import local_path, positive
 from serving.verbs import UserError
 from training.commands.erasures_argument import add_erasures, erased_by
+from training.commands.keep_argument import add_keep_days
 from training.commands.repeating import repeat
 from training.streaming.flink.erasing import LandedErasing
-from training.streaming.flink.landing import EVENTS_FOLDER, SLATES_FOLDER, land
+from training.streaming.flink.landing import EVENTS_FOLDER, SLATES_FOLDER, forget_landed, land
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,6 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--log", type=local_path, help="the service's event log, <data>/log; none if it is in Kafka")
     parser.add_argument("--served", type=local_path, help="its served log, <data>/served")
     parser.add_argument("--to", required=True, help=f"URI of the folder of {EVENTS_FOLDER}/ and {SLATES_FOLDER}/")
+    add_keep_days(parser, "files that were put down so long ago, which a job that starts anew lacks then")
     add_erasures(parser, "exchange what tells of whom it names")
     parser.add_argument("--every", type=positive, metavar="S", help="look again so often; default: look once")
 
@@ -48,6 +51,9 @@ def run(arguments: argparse.Namespace) -> int:
             for first, end in land(log, f"{arguments.to}/{name}") if log else ():
                 sys.stdout.write(f"{name}  {first} to {end - 1}\n")
                 sys.stdout.flush()
+        if arguments.keep_days is not None:
+            for name in erasing:
+                forget_landed(f"{arguments.to}/{name}", datetime.now(UTC) - timedelta(days=arguments.keep_days))
         erased = erased_by(arguments).since(SETTLED_MS, round(time.time() * 1000))
         for each in erasing.values():
             each.erase(erased)

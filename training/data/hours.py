@@ -73,6 +73,13 @@ def remove_revisions(filesystem: fs.FileSystem, folder: str, hour: int, keep: Ca
             filesystem.delete_dir(f"{folder}/{revision_name(hour, number)}")
 
 
+def remove_hours(filesystem: fs.FileSystem, folder: str, before: int) -> None:
+    """Removes the hours before one, with all their revisions."""
+    for hour in hours_in(filesystem, folder):
+        if hour < before:
+            filesystem.delete_dir(f"{folder}/{hour_name(hour)}")
+
+
 def _numbers(filesystem: fs.FileSystem, folder: str, hour: int) -> Iterable[int]:
     names = [item.base_name for item in _folders(filesystem, f"{folder}/{hour_name(hour)}")]
     return [int(name[1:]) for name in names if name[0] == "r" and name[1:].isdecimal()]

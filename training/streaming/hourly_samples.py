@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pyarrow import fs
 
 from training.data.errors import DataError
-from training.data.hours import newest_revision, remove_revisions
+from training.data.hours import newest_revision, remove_hours, remove_revisions
 from training.data.locations import first_line, locate
 from training.data.sample_reader import ABOUT
 
@@ -105,6 +105,11 @@ class HourlySamples:
         """Nobody reads the earlier revisions of an hour any more."""
         self._remove(hour, self.covers(hour).number - 1)
         del self._covers[hour]
+
+    def forget(self, before: int) -> None:
+        """Removes the hours before one. Who reads such an hour meanwhile cannot go on."""
+        remove_hours(self._filesystem, self._folder, before)
+        self._covers = {hour: covers for hour, covers in self._covers.items() if hour >= before}
 
     def save(self, progress: Progress, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Writes the state as a whole, and then removes the one before."""

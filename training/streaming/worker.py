@@ -82,6 +82,7 @@ class Worker:
         *,
         history: str | Path | None = None,
         correct_hours: int = CORRECT_HOURS,
+        keep_hours: int | None = None,
         erasures: Callable[[], Erased] = lambda: NOBODY,
     ) -> None:
         """Goes on where the last worker on these samples stopped.
@@ -93,6 +94,7 @@ class Worker:
             catalog: The service's catalogue.
             history: URI of the log from which the service was seeded, if it was.
             correct_hours: At least `CORRECT_HOURS`.
+            keep_hours: Of the hours that are over so many are kept, None = all.
             erasures: Says whom the service has noted as erased.
 
         Raises:
@@ -100,7 +102,7 @@ class Worker:
         """
         first = first_position(log)
         self._served = served
-        self._schedule = Schedule(correct_hours)
+        self._schedule, self._keep_hours = Schedule(correct_hours), keep_hours
         self._source = Source(str(log), lacks_of(log, history), catalog)
         self._samples = HourlySamples(samples)
         self._rows, self._rooms = Rows(), RoomHistory(catalog)
@@ -230,6 +232,8 @@ class Worker:
         if first_hour is None or hour < first_hour:
             return
         self._samples.close(hour - 1)
+        if self._keep_hours is not None:
+            self._samples.forget(hour + 1 - self._keep_hours)
         if self._samples.covers(hour).number:
             self._erase()
             self._samples.save(self._progress(hour + 1, first_hour), self._rooms.arrays())

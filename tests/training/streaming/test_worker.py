@@ -34,6 +34,7 @@ from training.data.samples_io import SampleWriter, read_enters, read_sample_abou
 from training.data.service_log import first_position
 from training.heads import HEAD_NAMES
 from training.streaming.hourly_samples import HourlySamples
+from training.streaming.schedule import Schedule
 from training.streaming.worker import Revised, Worker
 
 RNG = np.random.default_rng(0)
@@ -304,3 +305,18 @@ def test_fewer_hours_of_correction_than_labels_take_are_refused(tmp_path: Path) 
     logs.append([passing(1)])
     with pytest.raises(DataError, match="correct_hours: expected at least 3, received 2"):
         Worker(logs.log, logs.served, tmp_path / "hours", CATALOG, correct_hours=2)
+
+
+def test_hours_that_have_been_over_for_too_long_go_and_the_others_stay(tmp_path: Path) -> None:
+    logs, events = made_up(tmp_path, 9)
+    logs.append(events, at_once=100)
+    for name, keep_hours in (("all", None), ("some", 2)):
+        worker = Worker(logs.log, logs.served, tmp_path / name, CATALOG, keep_hours=keep_hours)
+        for _ in (*worker.catch_up(), *worker.write()):
+            pass
+    first = Schedule().oldest_open(max(each.received_ms for each in events)) - 2
+    every, kept = ({path.name for path in (tmp_path / name).glob("hour=*")} for name in ("all", "some"))
+    assert kept == {name for name in every if name >= hour_name(first)} < every
+    found = read_samples(tmp_path / "all").slates.time_ms
+    assert read_samples(tmp_path / "some").slates.time_ms.tolist() == found[found >= first * HOUR_MS].tolist()
+    list(Worker(logs.log, logs.served, tmp_path / "some", CATALOG).catch_up())  # It goes on.

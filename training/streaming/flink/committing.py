@@ -53,12 +53,13 @@ class Committer:
         final: The newest hour that is written for the last time; None as long as none is.
     """
 
-    def __init__(self, output: str, samples: str) -> None:
+    def __init__(self, output: str, samples: str, *, keep_hours: int | None = None) -> None:
         """Takes a job's output.
 
         Args:
             output: URI of it.
             samples: URI of the samples' folder.
+            keep_hours: Of the hours that are written for the last time so many are kept, None = all.
 
         Raises:
             DataError: There is no plan in the output.
@@ -68,7 +69,7 @@ class Committer:
         self._layout = replace(self._plan.columns(), heads=HEAD_NAMES)
         self._filesystem, folder = locate(output)
         self._parts = f"{folder}/{PARTS}"
-        self._samples = HourlySamples(samples)
+        self._samples, self._keep_hours = HourlySamples(samples), keep_hours
         self._begun = bool(hours_in(*locate(samples)))
         self._found: dict[tuple[int, int], dict[tuple[Side, int], _Line]] = {}
         self._newest: dict[str, int] = {}
@@ -83,14 +84,16 @@ class Committer:
         for key, line in self._new_lines():
             self._found.setdefault((key.hour, key.revision), {})[key.side, key.shard] = line
         newest = {hour: number for (hour, number), lines in sorted(self._found.items()) if self._is_whole(lines)}
-        for hour, number in newest.items():
-            if number > self._samples.covers(hour).number:
-                yield from self._write(hour, number, self._found[hour, number])
         last = self._plan.schedule().last_revision
         self.final = max((hour for hour, number in newest.items() if number == last), default=self.final)
+        for hour, number in newest.items():
+            if hour >= self._kept_from and number > self._samples.covers(hour).number:
+                yield from self._write(hour, number, self._found[hour, number])
 
     def forget(self) -> int:
-        """Removes the files of parts that no revision needs any more; after `commit`. Returns how many.
+        """Removes the files of parts that no revision needs any more, and hours that are not to be kept.
+
+        To be called after `commit`; returns how many files they were.
 
         The files of the newest hour that is written for the last time stay: should a job's files have appeared in
         another order than they were written in, none is missed.
@@ -99,6 +102,8 @@ class Committer:
             DataError: They cannot be removed.
         """
         final = self.final
+        if self._kept_from:
+            self._samples.forget(self._kept_from)
         over = sorted(path for path, hour in self._newest.items() if final is not None and hour < final)
         with reachable(self._output):
             for path in over:
@@ -107,6 +112,11 @@ class Committer:
         for key in [key for key in self._found if final is not None and key[0] < final]:
             del self._found[key]
         return len(over)
+
+    @property
+    def _kept_from(self) -> int:
+        """The oldest hour that is kept; 0 = all are."""
+        return 0 if self.final is None or self._keep_hours is None else self.final + 1 - self._keep_hours
 
     def _is_whole(self, lines: Mapping[tuple[Side, int], _Line]) -> bool:
         """Whether all shards of both sides have spoken."""

@@ -6,6 +6,7 @@ its first record and that behind its last, so that whoever goes on knows where.
 
 import base64
 from collections.abc import Iterator
+from datetime import datetime
 from itertools import islice
 from pathlib import Path
 
@@ -66,6 +67,27 @@ def landed(filesystem: fs.FileSystem, folder: str) -> list[tuple[int, int]]:
     items = filesystem.get_file_info(fs.FileSelector(folder, allow_not_found=True))
     names = [item.base_name.removesuffix(SUFFIX).split("-") for item in items if item.base_name.endswith(SUFFIX)]
     return sorted((int(first), int(end)) for first, end in names)
+
+
+def forget_landed(target: str, before: datetime) -> int:
+    """Removes files that were put down before some time, but never the newest, which tells where to go on.
+
+    A job that starts anew does not read them any more.
+
+    Returns:
+        How many.
+
+    Raises:
+        DataError: They cannot be removed.
+    """
+    filesystem, folder = locate(target)
+    with reachable(target):
+        items = filesystem.get_file_info(fs.FileSelector(folder, allow_not_found=True))
+        files = sorted((item for item in items if item.base_name.endswith(SUFFIX)), key=lambda item: item.base_name)
+        old = [item.path for item in files[:-1] if item.mtime < before]
+        for path in old:
+            filesystem.delete_file(path)
+    return len(old)
 
 
 def record_of(line: str) -> tuple[int, bytes]:

@@ -1,10 +1,13 @@
 """The shards of a Flink job, without Flink: together they say what the join of the whole log says."""
 
+import os
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from feature_service.features.events import EventKind
@@ -21,13 +24,13 @@ from tests.training.streaming.service_logs import (
     with_a_quiet_hour,
 )
 from training.data.errors import DataError
-from training.data.hours import HOUR_MS
+from training.data.hours import HOUR_MS, hour_name
 from training.data.platform import settings_toml
 from training.data.samples_io import read_enters, read_sample_about, read_samples
 from training.heads import HEAD_NAMES
 from training.streaming.flink.committing import Committed, Committer
 from training.streaming.flink.elements import Element, EventRouter, Kind, SlateRouter, packed, unpacked
-from training.streaming.flink.landing import land, record_of
+from training.streaming.flink.landing import forget_landed, land, record_of
 from training.streaming.flink.plan import PARTS, SUFFIX, Plan
 from training.streaming.flink.shards import Shards
 from training.streaming.schedule import CORRECT_HOURS
@@ -194,6 +197,21 @@ def test_what_is_committed_is_not_written_again(tmp_path: Path) -> None:
     assert flow.commit() == []
 
 
+def test_hours_that_are_not_to_be_kept_go_and_do_not_come_back(tmp_path: Path) -> None:
+    logs, events = made_up(tmp_path, 7)
+    logs.append(closed(events))
+    run(logs, flow := Flow(tmp_path / "out"))
+    flow.commit()
+    every = {path.name for path in (flow.out / "hours").glob("hour=*")}
+    committer = Committer(str(flow.out), str(flow.out / "hours"), keep_hours=3)
+    list(committer.commit())
+    committer.forget()
+    assert committer.final is not None
+    kept = {name for name in every if name >= hour_name(committer.final - 2)}
+    assert {path.name for path in (flow.out / "hours").glob("hour=*")} == kept < every
+    assert list(committer.commit()) == []
+
+
 def test_an_hour_waits_for_all_its_shards(tmp_path: Path) -> None:
     logs, events = made_up(tmp_path, 7)
     logs.append(closed(events))
@@ -246,6 +264,19 @@ def test_a_log_lands_once_however_often_it_is_looked_at(tmp_path: Path) -> None:
     logs.append(events[100:])
     assert list(land(logs.log, str(tmp_path / "landed"))) == [(100, len(events))]
     assert [position for position, _ in records(tmp_path / "landed", logs.log)] == list(range(len(events)))
+
+
+def test_what_landed_long_ago_goes_but_for_what_tells_where_to_go_on(tmp_path: Path) -> None:
+    logs, events = made_up(tmp_path, 8)
+    for part in np.array_split(np.arange(len(events)), 3):
+        logs.append([events[place] for place in part])
+        list(land(logs.log, str(tmp_path / "landed")))
+    files = sorted((tmp_path / "landed").iterdir())
+    for path in files[::2]:
+        os.utime(path, (0, 0))
+    assert forget_landed(str(tmp_path / "landed"), datetime.now(UTC) - timedelta(days=1)) == 1
+    assert sorted((tmp_path / "landed").iterdir()) == files[1:]
+    assert list(land(logs.log, str(tmp_path / "landed"))) == []
 
 
 def test_visits_are_in_the_order_of_their_beginnings(tmp_path: Path) -> None:
