@@ -1,11 +1,12 @@
 """The model servers behind the service: calls go to them in turn, and past one that is away or hangs."""
 
+import asyncio
 import itertools
-import math
 import time
-from collections.abc import Generator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import grpc
@@ -15,11 +16,14 @@ from serving.client import ModelServerClient, Prediction, Watch, unwatched
 from serving.credentials import PLAIN, Credentials
 from serving.errors import DeadlineExceededError, ModelNotFoundError, ServerUnavailableError, ServingError
 
-AWAY_S = 1.0
-"""A server that could not be reached, or was silent, is asked last for so long."""
+MOST_MISSED = 3
+"""A server that lets so many calls in a row pass hangs; one that is busy answers others meanwhile."""
 
-SILENT_S = 0.3
-"""A server that says nothing at all for so long hangs; one that is busy says something to others meanwhile."""
+PATIENCE_S = 0.05
+"""A call that had less time tells nothing."""
+
+TRY_S = 1.0
+"""So often a server that is left out is tried."""
 
 
 @dataclass(slots=True)
@@ -28,39 +32,52 @@ class _Server:
 
     Attributes:
         client: Its channel.
-        away_s: Until then it is asked last; 0 = it has answered since.
-        waiting_s: Since then it has been asked, and has said nothing.
+        left_out: Whether it is asked last, until it answers.
+        tried_s: When it was left out, or tried after that, by the clock of `time.perf_counter`.
+        heard_s: When it said something last.
+        missed: Calls in a row that passed, and during which it said nothing to anybody.
     """
 
     client: ModelServerClient
-    away_s: float = 0.0
-    waiting_s: float = math.inf
-
-    @property
-    def is_doubted(self) -> bool:
-        """Whether it has been away and has not answered since."""
-        return self.away_s > 0
-
-    def leave_out(self) -> None:
-        """It is asked last for a while."""
-        self.away_s = time.perf_counter() + AWAY_S
+    left_out: bool = False
+    tried_s: float = 0.0
+    heard_s: float = 0.0
+    missed: int = 0
 
     @contextmanager
-    def watched(self) -> Generator[None]:
-        """A call to it; learns from how that ends."""
-        self.waiting_s = min(self.waiting_s, time.perf_counter())
+    def watched(self, time_s: float) -> Generator[None]:
+        """A call to it, which has so much time; learns from how that ends."""
+        began_s = time.perf_counter()
         try:
             yield
         except DeadlineExceededError:
-            if time.perf_counter() - self.waiting_s >= SILENT_S:
-                self.leave_out()
+            self.missed += time_s >= PATIENCE_S and self.heard_s < began_s
+            if self.missed >= MOST_MISSED:
+                self._leave_out()
             raise
-        except ServingError as error:
-            self.waiting_s = math.inf
-            if isinstance(error, ServerUnavailableError | ModelNotFoundError):
-                self.leave_out()
+        except (ServerUnavailableError, ModelNotFoundError):
+            self._leave_out()
             raise
-        self.away_s, self.waiting_s = 0.0, math.inf
+        except ServingError:
+            self._heard()
+            raise
+        self._heard()
+        self.left_out = False
+
+    def is_to_be_tried(self) -> bool:
+        """Whether it is time to see if it is back; then not again for a while."""
+        now_s = time.perf_counter()
+        if not self.left_out or now_s < self.tried_s + TRY_S:
+            return False
+        self.tried_s = now_s
+        return True
+
+    def _heard(self) -> None:
+        self.heard_s, self.missed = time.perf_counter(), 0
+
+    def _leave_out(self) -> None:
+        if not self.left_out:
+            self.left_out, self.tried_s = True, time.perf_counter()
 
 
 class ModelServers:
@@ -76,10 +93,11 @@ class ModelServers:
         """
         self.targets = tuple(targets)
         self._servers = [_Server(ModelServerClient(each, credentials=credentials, watch=watch)) for each in targets]
+        self._tries = set[asyncio.Task[None]]()
         self._turns = itertools.cycle(range(len(targets)))
 
     def next(self) -> ModelServerClient:
-        """The server whose turn it is; none that is away, unless all are.
+        """The server whose turn it is; none that is left out, unless all are.
 
         Raises:
             ServingError: There is no model server.
@@ -98,8 +116,8 @@ class ModelServers:
     ) -> Prediction:
         """Runs a signature on the server whose turn it is, or on another when that one is away or without the version.
 
-        A Predict changes nothing, so it may well run twice. A server that hangs costs some answers for `SILENT_S`; from
-        then on one call a second tries it, for half of its time.
+        A server that was away, or hangs, is left out until it answers: a call a second is sent to it too, which does
+        not wait for it. A Predict changes nothing, so it may well run twice.
 
         Args:
             model: The model's name.
@@ -114,24 +132,22 @@ class ModelServers:
         """
         deadline_s = time.perf_counter() + timeout_s
 
-        async def ask(server: _Server, until_s: float) -> Prediction:
-            left_s = max(until_s - time.perf_counter(), 0.0)
-            with server.watched():
+        async def ask(server: _Server) -> Prediction:
+            left_s = max(deadline_s - time.perf_counter(), 0.0)
+            with server.watched(left_s):
                 return await server.client.predict(
                     model, inputs, signature=signature, version=version, outputs=outputs, timeout_s=left_s
                 )
 
-        *others, last = self._in_turn()
+        *others, last = in_turn = self._in_turn()
+        if not in_turn[0].left_out:
+            self._try([partial(ask, server) for server in in_turn if server.is_to_be_tried()])
         for server in others:
-            until_s = (time.perf_counter() + deadline_s) / 2 if server.is_doubted else deadline_s
             try:
-                return await ask(server, until_s)
+                return await ask(server)
             except (ServerUnavailableError, ModelNotFoundError):
                 continue
-            except DeadlineExceededError:
-                if until_s == deadline_s:
-                    raise
-        return await ask(last, deadline_s)
+        return await ask(last)
 
     async def available(self, model: str, timeout_s: float) -> set[int]:
         """The versions of a model that every server has; of those that can be reached, if one can be.
@@ -167,15 +183,26 @@ class ModelServers:
 
     async def close(self) -> None:
         """Closes the channels."""
+        for task in self._tries:
+            task.cancel()
         for server in self._servers:
             await server.client.close()
+
+    def _try(self, calls: Sequence[Callable[[], Awaitable[Prediction]]]) -> None:
+        """Sees whether servers are back, beside the call, which does not wait for them."""
+
+        async def one(call: Callable[[], Awaitable[Prediction]]) -> None:
+            with suppress(ServingError):
+                await call()
+
+        for call in calls:
+            task = asyncio.create_task(one(call))
+            self._tries.add(task)
+            task.add_done_callback(self._tries.discard)
 
     def _in_turn(self) -> list[_Server]:
         """The servers in the order in which a call tries them."""
         if not self._servers:
             raise ServerUnavailableError(grpc.StatusCode.UNAVAILABLE, "expected a model server, there is none")
-        first, now_s = next(self._turns), time.perf_counter()
-        servers = sorted((*self._servers[first:], *self._servers[:first]), key=lambda server: server.away_s > now_s)
-        if servers[0].is_doubted:
-            servers[0].leave_out()  # This call tries it; until more is known, the others do not.
-        return servers
+        first = next(self._turns)
+        return sorted((*self._servers[first:], *self._servers[:first]), key=lambda server: server.left_out)
