@@ -22,7 +22,8 @@ half a minute before it resolves a name again, which may stand for other servers
 
 PING_TIMEOUT_MS = 5_000
 """Calls leave a server that stands still, or is gone without a word, as with its node, when it has not answered a ping
-for so long; by itself, gRPC waits for a minute. It pings while answers come in, and every half minute."""
+for so long; by itself, gRPC waits for a minute. Pings go with calls, every ten seconds or oftener, and else every half
+minute."""
 
 _AVAILABILITY: Options = (
     ("grpc.initial_reconnect_backoff_ms", RECONNECT_MS),

@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the arguments."""
     parser.add_argument("--parts", required=True, help="URI of the job's output, its --out")
     parser.add_argument("--samples", required=True, help="URI of the samples' folder")
-    add_keep_days(parser, "hours that have been written for the last time so long ago")
+    add_keep_days(parser, "hours that have been over for so long, by the log's time and whether they were read or not")
     add_erasures(parser, "take whom it names out of hours that are written for the last time, and of the job's records")
     parser.add_argument("--every", type=positive, metavar="S", help="look again so often; default: look once")
     parser.add_argument("--json", action="store_true", help="print a line of JSON a revision")

@@ -29,7 +29,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--log", type=local_path, help="the service's event log, <data>/log; none if it is in Kafka")
     parser.add_argument("--served", type=local_path, help="its served log, <data>/served")
     parser.add_argument("--to", required=True, help=f"URI of the folder of {EVENTS_FOLDER}/ and {SLATES_FOLDER}/")
-    add_keep_days(parser, "files that were put down so long ago, which a job that starts anew lacks then")
+    add_keep_days(
+        parser, "files that were put down so long ago, for a job that does not lag so far and does not start anew"
+    )
     add_erasures(parser, "exchange what tells of whom it names")
     parser.add_argument("--every", type=positive, metavar="S", help="look again so often; default: look once")
 

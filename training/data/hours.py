@@ -73,10 +73,19 @@ def remove_revisions(filesystem: fs.FileSystem, folder: str, hour: int, keep: Ca
             filesystem.delete_dir(f"{folder}/{revision_name(hour, number)}")
 
 
-def remove_hours(filesystem: fs.FileSystem, folder: str, before: int) -> None:
-    """Removes the hours before one, with all their revisions."""
+def remove_hours(filesystem: fs.FileSystem, folder: str, before: int, about: str) -> None:
+    """Removes the hours before one; their revisions are unfinished first, so that nobody takes half of one for whole.
+
+    Args:
+        filesystem: Where the set is.
+        folder: The set.
+        before: Hours since the Unix epoch.
+        about: Name of the file that a finished set has.
+    """
     for hour in hours_in(filesystem, folder):
         if hour < before:
+            while newest := newest_revision(filesystem, folder, hour, about):
+                filesystem.delete_file(f"{newest.path}/{about}")
             filesystem.delete_dir(f"{folder}/{hour_name(hour)}")
 
 

@@ -13,7 +13,7 @@ from pyarrow import fs
 
 from training.data.errors import DataError
 from training.data.hours import newest_revision, remove_hours, remove_revisions
-from training.data.locations import first_line, locate
+from training.data.locations import first_line, locate, reachable
 from training.data.sample_reader import ABOUT
 
 COVERS = "covers.json"
@@ -107,8 +107,13 @@ class HourlySamples:
         del self._covers[hour]
 
     def forget(self, before: int) -> None:
-        """Removes the hours before one. Who reads such an hour meanwhile cannot go on."""
-        remove_hours(self._filesystem, self._folder, before)
+        """Removes the hours before one. Who reads such an hour meanwhile cannot go on.
+
+        Raises:
+            DataError: They cannot be removed.
+        """
+        with reachable(self.uri):
+            remove_hours(self._filesystem, self._folder, before, ABOUT)
         self._covers = {hour: covers for hour, covers in self._covers.items() if hour >= before}
 
     def save(self, progress: Progress, arrays: Mapping[str, NDArray[Any]]) -> None:

@@ -65,14 +65,15 @@ def _put(filesystem: fs.FileSystem, unfinished: str, path: str, text: str) -> No
 def landed(filesystem: fs.FileSystem, folder: str) -> list[tuple[int, int]]:
     """The positions of the first record of each file that has landed, and behind its last, ascending."""
     items = filesystem.get_file_info(fs.FileSelector(folder, allow_not_found=True))
-    names = [item.base_name.removesuffix(SUFFIX).split("-") for item in items if item.base_name.endswith(SUFFIX)]
+    names = [item.base_name.removesuffix(SUFFIX).split("-") for item in items if _is_whole(item.base_name)]
     return sorted((int(first), int(end)) for first, end in names)
 
 
 def forget_landed(target: str, before: datetime) -> int:
     """Removes files that were put down before some time, but never the newest, which tells where to go on.
 
-    A job that starts anew does not read them any more.
+    What is left has no gap: with a file goes what lies before it, though that may have been rewritten since. A job that
+    starts anew, or has not come so far, cannot read what is gone.
 
     Returns:
         How many.
@@ -83,11 +84,15 @@ def forget_landed(target: str, before: datetime) -> int:
     filesystem, folder = locate(target)
     with reachable(target):
         items = filesystem.get_file_info(fs.FileSelector(folder, allow_not_found=True))
-        files = sorted((item for item in items if item.base_name.endswith(SUFFIX)), key=lambda item: item.base_name)
-        old = [item.path for item in files[:-1] if item.mtime < before]
-        for path in old:
-            filesystem.delete_file(path)
-    return len(old)
+        files = sorted((item for item in items if _is_whole(item.base_name)), key=lambda item: item.base_name)
+        gone = max((number for number, item in enumerate(files[:-1], start=1) if item.mtime < before), default=0)
+        for item in files[:gone]:
+            filesystem.delete_file(item.path)
+    return gone
+
+
+def _is_whole(name: str) -> bool:
+    return name.endswith(SUFFIX) and not name.startswith(".")
 
 
 def record_of(line: str) -> tuple[int, bytes]:

@@ -3,7 +3,6 @@
 import os
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,7 @@ from tests.training.streaming.service_logs import (
     made_up,
     with_a_quiet_hour,
 )
+from training.__main__ import main
 from training.data.errors import DataError
 from training.data.hours import HOUR_MS, hour_name
 from training.data.platform import settings_toml
@@ -30,7 +30,7 @@ from training.data.samples_io import read_enters, read_sample_about, read_sample
 from training.heads import HEAD_NAMES
 from training.streaming.flink.committing import Committed, Committer
 from training.streaming.flink.elements import Element, EventRouter, Kind, SlateRouter, packed, unpacked
-from training.streaming.flink.landing import forget_landed, land, record_of
+from training.streaming.flink.landing import EVENTS_FOLDER, land, record_of
 from training.streaming.flink.plan import PARTS, SUFFIX, Plan
 from training.streaming.flink.shards import Shards
 from training.streaming.schedule import CORRECT_HOURS
@@ -202,14 +202,17 @@ def test_hours_that_are_not_to_be_kept_go_and_do_not_come_back(tmp_path: Path) -
     logs.append(closed(events))
     run(logs, flow := Flow(tmp_path / "out"))
     flow.commit()
-    every = {path.name for path in (flow.out / "hours").glob("hour=*")}
-    committer = Committer(str(flow.out), str(flow.out / "hours"), keep_hours=3)
+    hours = flow.out / "hours"
+    every = {path.name for path in hours.glob("hour=*")}
+    committer = Committer(str(flow.out), str(hours), keep_hours=3)
     list(committer.commit())
     committer.forget()
     assert committer.final is not None
     kept = {name for name in every if name >= hour_name(committer.final - 2)}
-    assert {path.name for path in (flow.out / "hours").glob("hour=*")} == kept < every
+    assert {path.name for path in hours.glob("hour=*")} == kept < every
     assert list(committer.commit()) == []
+    assert main(["commit", "--parts", str(flow.out), "--samples", str(hours), "--keep-days", "0.04"]) == 0
+    assert {path.name for path in hours.glob("hour=*")} == {name for name in kept if name >= hour_name(committer.final)}
 
 
 def test_an_hour_waits_for_all_its_shards(tmp_path: Path) -> None:
@@ -266,17 +269,21 @@ def test_a_log_lands_once_however_often_it_is_looked_at(tmp_path: Path) -> None:
     assert [position for position, _ in records(tmp_path / "landed", logs.log)] == list(range(len(events)))
 
 
-def test_what_landed_long_ago_goes_but_for_what_tells_where_to_go_on(tmp_path: Path) -> None:
+def test_what_landed_long_ago_goes_without_a_gap_and_the_newest_file_stays(tmp_path: Path) -> None:
     logs, events = made_up(tmp_path, 8)
-    for part in np.array_split(np.arange(len(events)), 3):
+    folder = tmp_path / "landing" / EVENTS_FOLDER
+    for part in np.array_split(np.arange(len(events)), 5):
         logs.append([events[place] for place in part])
-        list(land(logs.log, str(tmp_path / "landed")))
-    files = sorted((tmp_path / "landed").iterdir())
-    for path in files[::2]:
+        list(land(logs.log, str(folder)))
+    files = sorted(folder.iterdir())
+    (folder / f".{files[0].name}").write_text("A rewriting that broke off.")
+    for path in (files[0], files[2], files[4]):  # The second and the fourth have been rewritten since.
         os.utime(path, (0, 0))
-    assert forget_landed(str(tmp_path / "landed"), datetime.now(UTC) - timedelta(days=1)) == 1
-    assert sorted((tmp_path / "landed").iterdir()) == files[1:]
-    assert list(land(logs.log, str(tmp_path / "landed"))) == []
+    arguments = ["--log", str(logs.log), "--to", str(tmp_path / "landing")]
+    assert main(["land", *arguments, "--keep-days", "0.5"]) == 0
+    assert sorted(folder.glob("[!.]*")) == files[3:]
+    assert main(["land", *arguments]) == 0
+    assert sorted(folder.glob("[!.]*")) == files[3:]
 
 
 def test_visits_are_in_the_order_of_their_beginnings(tmp_path: Path) -> None:
