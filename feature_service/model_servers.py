@@ -3,10 +3,9 @@
 import asyncio
 import itertools
 import time
-from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
+from collections.abc import Awaitable, Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import grpc
@@ -141,7 +140,8 @@ class ModelServers:
 
         *others, last = in_turn = self._in_turn()
         if not in_turn[0].left_out:
-            self._try([partial(ask, server) for server in in_turn if server.is_to_be_tried()])
+            for server in filter(_Server.is_to_be_tried, in_turn):
+                self._try(ask(server))
         for server in others:
             try:
                 return await ask(server)
@@ -188,17 +188,16 @@ class ModelServers:
         for server in self._servers:
             await server.client.close()
 
-    def _try(self, calls: Sequence[Callable[[], Awaitable[Prediction]]]) -> None:
-        """Sees whether servers are back, beside the call, which does not wait for them."""
+    def _try(self, call: Awaitable[Prediction]) -> None:
+        """Sees whether a server is back, beside other calls, which do not wait for it."""
 
-        async def one(call: Callable[[], Awaitable[Prediction]]) -> None:
+        async def heedless() -> None:
             with suppress(ServingError):
-                await call()
+                await call
 
-        for call in calls:
-            task = asyncio.create_task(one(call))
-            self._tries.add(task)
-            task.add_done_callback(self._tries.discard)
+        task = asyncio.create_task(heedless())
+        self._tries.add(task)
+        task.add_done_callback(self._tries.discard)
 
     def _in_turn(self) -> list[_Server]:
         """The servers in the order in which a call tries them."""

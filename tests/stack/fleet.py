@@ -149,3 +149,16 @@ class Load:
         )
         await self._client.report([seen], wait=True)
         self.reported += 1
+
+
+@asynccontextmanager
+async def under_load(folder: Path, published: Path, deadline_s: float) -> AsyncGenerator[tuple[Fleet, Load]]:
+    """A fleet that has answered some of a load's requests, each with that deadline; the load goes on meanwhile."""
+    with ExitStack() as stack:
+        fleet = await asyncio.to_thread(Fleet, folder, published, stack)
+        await fleet.start()
+        async with FeatureServiceClient(fleet.addresses, deadline_s) as client:
+            load = Load(client)
+            async with load.running():
+                await load.goes_on()
+                yield fleet, load

@@ -1,18 +1,16 @@
 """A model server that hangs: its process stands still, and neither ends nor refuses."""
 
-import asyncio
 import os
 import signal
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from feature_service.client import FeatureServiceClient
 from serving.launch import ModelServer
 from tests.feature_service.redis_process import needs_redis
-from tests.stack.fleet import Fleet, Load
+from tests.stack.fleet import under_load
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600), needs_redis]
 
@@ -23,18 +21,13 @@ MOST = 0.9
 
 
 async def test_answers_are_ranked_by_the_other(published: Path, tmp_path: Path) -> None:
-    with ExitStack() as stack:
-        fleet = await asyncio.to_thread(Fleet, tmp_path, published, stack)
-        await fleet.start()
-        async with FeatureServiceClient(fleet.addresses, DEADLINE_S) as client:
-            load = Load(client)
-            async with load.running():
-                await load.goes_on(SOME)
-                with _standing_still(fleet.model_servers[0]):
-                    await load.goes_on(SOME)
-                    answered, ranked = load.answered, load.ranked
-                    await load.goes_on(MANY)
-                    assert load.ranked - ranked > MOST * (load.answered - answered)
+    async with under_load(tmp_path, published, DEADLINE_S) as (fleet, load):
+        await load.goes_on(SOME)
+        with _standing_still(fleet.model_servers[0]):
+            await load.goes_on(SOME)
+            answered, ranked = load.answered, load.ranked
+            await load.goes_on(MANY)
+            assert load.ranked - ranked > MOST * (load.answered - answered)
     assert load.failures == []
 
 

@@ -17,7 +17,7 @@ import sys
 
 from serving.commands.arguments import positive
 from training.commands.erasures_argument import add_erasures, erased_by
-from training.commands.keep_argument import add_keep_days, kept_hours
+from training.commands.keep_argument import HOURS, add_keep_days, kept_hours
 from training.commands.repeating import repeat
 from training.data.hours import hour_name
 from training.streaming.flink.committing import Committer
@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the arguments."""
     parser.add_argument("--parts", required=True, help="URI of the job's output, its --out")
     parser.add_argument("--samples", required=True, help="URI of the samples' folder")
-    add_keep_days(parser, "hours that have been over for so long, by the log's time and whether they were read or not")
+    add_keep_days(parser, HOURS)
     add_erasures(parser, "take whom it names out of hours that are written for the last time, and of the job's records")
     parser.add_argument("--every", type=positive, metavar="S", help="look again so often; default: look once")
     parser.add_argument("--json", action="store_true", help="print a line of JSON a revision")

@@ -4,6 +4,8 @@ import argparse
 
 from serving.commands.arguments import positive
 
+HOURS = "hours that have been over for so long, by the log's time and whether they were read or not"
+
 
 def add_keep_days(parser: argparse.ArgumentParser, what: str) -> None:
     """Declares `--keep-days`, None if it is not given.

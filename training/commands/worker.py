@@ -24,7 +24,7 @@ from feature_service.features.catalog import build_catalog
 from feature_service.settings import load
 from serving.commands.arguments import local_path
 from training.commands.erasures_argument import add_erasures, erased_by
-from training.commands.keep_argument import add_keep_days, kept_hours
+from training.commands.keep_argument import HOURS, add_keep_days, kept_hours
 from training.commands.local_paths import local_paths
 from training.commands.log_argument import add_log
 from training.commands.progress import counters
@@ -51,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="HOURS",
         help=f"how long late events correct an hour, {CORRECT_HOURS} (the default) or more",
     )
-    add_keep_days(parser, "hours that have been over for so long, by the log's time and whether they were read or not")
+    add_keep_days(parser, HOURS)
     add_erasures(parser, "take whom it names out of hours that are over, should the log tell no more of it")
     parser.add_argument("--once", action="store_true", help="write all that the logs tell by now, and end")
     parser.add_argument("--json", action="store_true", help="print a line of JSON a revision, and no progress")

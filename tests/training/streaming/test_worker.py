@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from pyarrow import fs
 
 from feature_service.features.events import Event, EventKind
 from feature_service.features.schema import key_of
@@ -28,16 +27,13 @@ from tests.training.streaming.service_logs import (
     slate,
     with_a_quiet_hour,
 )
-from training.__main__ import main
 from training.data.dataset import Dataset
 from training.data.errors import DataError
-from training.data.hours import HOUR_MS, hour_name, remove_hours
-from training.data.sample_reader import ABOUT
+from training.data.hours import HOUR_MS, hour_name
 from training.data.samples_io import SampleWriter, read_enters, read_sample_about, read_samples
 from training.data.service_log import first_position
 from training.heads import HEAD_NAMES
 from training.streaming.hourly_samples import HourlySamples
-from training.streaming.schedule import Schedule
 from training.streaming.worker import Revised, Worker
 
 RNG = np.random.default_rng(0)
@@ -308,50 +304,3 @@ def test_fewer_hours_of_correction_than_labels_take_are_refused(tmp_path: Path) 
     logs.append([passing(1)])
     with pytest.raises(DataError, match="correct_hours: expected at least 3, received 2"):
         Worker(logs.log, logs.served, tmp_path / "hours", CATALOG, correct_hours=2)
-
-
-def test_hours_that_have_been_over_for_too_long_go_and_the_others_stay(tmp_path: Path) -> None:
-    logs, events = made_up(tmp_path, 9)
-    logs.append(events, at_once=100)
-    for name, keep_hours in (("all", None), ("some", 2)):
-        worker = Worker(logs.log, logs.served, tmp_path / name, CATALOG, keep_hours=keep_hours)
-        for _ in (*worker.catch_up(), *worker.write()):
-            pass
-    first = Schedule().oldest_open(max(each.received_ms for each in events)) - 2
-    every, kept = ({path.name for path in (tmp_path / name).glob("hour=*")} for name in ("all", "some"))
-    assert kept == {name for name in every if name >= hour_name(first)} < every
-    found = read_samples(tmp_path / "all").slates.time_ms
-    assert read_samples(tmp_path / "some").slates.time_ms.tolist() == found[found >= first * HOUR_MS].tolist()
-    settings = tmp_path / "settings.toml"
-    settings.write_text("[service]\ncontent_width = 2\n")
-    logs.append(closed(events)[len(events) :])
-    for name, words in (("all", []), ("some", ["--keep-days", "0.25"])):  # Each goes on.
-        paths = [f"--log={logs.log}", f"--served={logs.served}", f"--samples={tmp_path / name}"]
-        assert main(["worker", *paths, f"--settings={settings}", "--once", *words]) == 0
-    last = Schedule().oldest_open(closed(events)[-1].received_ms) - 1
-    every, kept = ({path.name for path in (tmp_path / name).glob("hour=*")} for name in ("all", "some"))
-    assert kept == {name for name in every if name > hour_name(last - 6)} < every
-
-
-def test_an_hour_that_is_removed_is_unfinished_first(tmp_path: Path) -> None:
-    logs, events = made_up(tmp_path, 9, hours=1)
-    logs.append(events, at_once=100)
-    once(logs)
-    local, done = fs.LocalFileSystem(), list[str]()
-
-    class Telling:
-        def __getattr__(self, name: str) -> Any:
-            return getattr(local, name)
-
-        def delete_file(self, path: str) -> None:
-            done.append(path)
-            local.delete_file(path)
-
-        def delete_dir(self, path: str) -> None:
-            done.append(path)
-            local.delete_dir(path)
-
-    telling: Any = Telling()
-    remove_hours(telling, str(logs.data / "hours"), HOUR + 1, ABOUT)
-    assert [Path(path).name for path in done] == [ABOUT, hour_name(HOUR)]
-    assert not (logs.data / "hours" / hour_name(HOUR)).exists()

@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
-from pyarrow import fs
 
 from training.data.chunks import Chunk
 from training.data.errors import DataError
@@ -17,7 +16,7 @@ from training.data.samples_io import SampleAbout, SampleWriter
 from training.heads import HEAD_NAMES
 from training.streaming.flink import rooms, viewers
 from training.streaming.flink.parts import Arrays, PartKey, Side, arrays_of_line, key_of_line
-from training.streaming.flink.plan import PARTS, SUFFIX, Plan
+from training.streaming.flink.plan import PARTS, Plan, whole_files
 from training.streaming.hourly_samples import Covers, HourlySamples
 from training.streaming.schedule import moment_of
 
@@ -165,9 +164,9 @@ class Committer:
     def _new_lines(self) -> Iterator[tuple[PartKey, _Line]]:
         """The parts that have come since the last call, each with its place; a file that is there does not change."""
         with reachable(self._output):
-            items = self._filesystem.get_file_info(fs.FileSelector(self._parts, allow_not_found=True))
-        for item in sorted(items, key=lambda item: item.path):
-            if item.path not in self._newest and item.base_name.endswith(SUFFIX) and not item.base_name.startswith("."):
+            items = whole_files(self._filesystem, self._parts)
+        for item in items:
+            if item.path not in self._newest:
                 lines = list(self._lines_of(item.path))
                 self._newest[item.path] = max((key.hour for key, _ in lines), default=0)
                 yield from lines

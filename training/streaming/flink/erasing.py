@@ -3,7 +3,6 @@
 from collections.abc import Callable
 
 import numpy as np
-from pyarrow import fs
 
 from feature_service.features.schema import key_of
 from feature_service.log.codec import EVENTS
@@ -17,7 +16,7 @@ from training.data.sources import order_ms
 from training.streaming.erasing import erase_users
 from training.streaming.flink.landing import EVENTS_FOLDER, line_of, record_of
 from training.streaming.flink.parts import Arrays, RecordsKey, arrays_of_line, to_line
-from training.streaming.flink.plan import SUFFIX
+from training.streaming.flink.plan import whole_files
 
 RECORDS_FOLDER = "records"
 """Beside the parts: the tag of the job's side output."""
@@ -85,9 +84,7 @@ def _rewrite(uri: str, changed: Callable[[str], str]) -> int:
     filesystem, folder = locate(uri)
     files = 0
     with reachable(uri):
-        for item in filesystem.get_file_info(fs.FileSelector(folder, allow_not_found=True)):
-            if item.base_name.startswith(".") or not item.base_name.endswith(SUFFIX):
-                continue
+        for item in whole_files(filesystem, folder):
             with filesystem.open_input_file(item.path) as file:
                 before = file.read().decode().splitlines()
             after = [changed(line) for line in before]

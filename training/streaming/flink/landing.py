@@ -16,7 +16,7 @@ from feature_service.log.codec import Codec
 from feature_service.log.reader import read_records
 from feature_service.log.segment import first_positions
 from training.data.locations import locate, reachable
-from training.streaming.flink.plan import SUFFIX
+from training.streaming.flink.plan import SUFFIX, whole_files
 
 EVENTS_FOLDER, SLATES_FOLDER = "events", "slates"
 """Where the two logs of a service land, in one folder."""
@@ -64,9 +64,8 @@ def _put(filesystem: fs.FileSystem, unfinished: str, path: str, text: str) -> No
 
 def landed(filesystem: fs.FileSystem, folder: str) -> list[tuple[int, int]]:
     """The positions of the first record of each file that has landed, and behind its last, ascending."""
-    items = filesystem.get_file_info(fs.FileSelector(folder, allow_not_found=True))
-    names = [item.base_name.removesuffix(SUFFIX).split("-") for item in items if _is_whole(item.base_name)]
-    return sorted((int(first), int(end)) for first, end in names)
+    names = [item.base_name.removesuffix(SUFFIX).split("-") for item in whole_files(filesystem, folder)]
+    return [(int(first), int(end)) for first, end in names]
 
 
 def forget_landed(target: str, before: datetime) -> int:
@@ -83,16 +82,11 @@ def forget_landed(target: str, before: datetime) -> int:
     """
     filesystem, folder = locate(target)
     with reachable(target):
-        items = filesystem.get_file_info(fs.FileSelector(folder, allow_not_found=True))
-        files = sorted((item for item in items if _is_whole(item.base_name)), key=lambda item: item.base_name)
+        files = whole_files(filesystem, folder)
         gone = max((number for number, item in enumerate(files[:-1], start=1) if item.mtime < before), default=0)
         for item in files[:gone]:
             filesystem.delete_file(item.path)
     return gone
-
-
-def _is_whole(name: str) -> bool:
-    return name.endswith(SUFFIX) and not name.startswith(".")
 
 
 def record_of(line: str) -> tuple[int, bytes]:

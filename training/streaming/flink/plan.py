@@ -4,6 +4,8 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
+from pyarrow import fs
+
 from feature_service.features.catalog import Catalog, build_catalog
 from feature_service.features.layout import Layout, LayoutError
 from feature_service.settings import SettingsError, parse
@@ -16,6 +18,13 @@ PARTS = "parts"
 """The folder of the parts, beside the plan."""
 SUFFIX = ".lines"
 """Of the names of files with lines of text, the parts among them."""
+
+
+def whole_files(filesystem: fs.FileSystem, folder: str) -> list[fs.FileInfo]:
+    """The finished files of lines in a folder, by name; those that are being written begin with a dot."""
+    items = filesystem.get_file_info(fs.FileSelector(folder, allow_not_found=True))
+    whole = (item for item in items if item.base_name.endswith(SUFFIX) and not item.base_name.startswith("."))
+    return sorted(whole, key=lambda item: item.base_name)
 
 
 @dataclass(frozen=True, slots=True)
